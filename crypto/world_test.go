@@ -1,0 +1,129 @@
+package crypto_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/privet-dev/privet/crypto"
+	"github.com/privet-dev/privet/crypto/keystore"
+	"github.com/privet-dev/privet/crypto/keystore/memstore"
+	"github.com/privet-dev/privet/crypto/kms"
+	"github.com/privet-dev/privet/crypto/kms/localkms"
+	"github.com/privet-dev/privet/event"
+)
+
+// A world is a KEK and a keystore that any number of clients share, as processes
+// of a deployment do.
+type world struct {
+	config crypto.Config
+	kek    *countingKEK
+	store  *countingStore
+	events *eventLog
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	kek, err := localkms.Create(filepath.Join(t.TempDir(), "kek.json"), nil)
+	require.NoError(t, err)
+	w := &world{kek: &countingKEK{KEK: kek}, store: &countingStore{Store: memstore.New()}, events: &eventLog{}}
+	w.config = crypto.Config{KEK: w.kek, Keystore: w.store, Recorder: w.events}
+	return w
+}
+
+// client returns one more client, closed when the test ends.
+func (w *world) client(t testing.TB) *crypto.Client {
+	t.Helper()
+	c, err := crypto.New(t.Context(), w.config)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+func newClient(t testing.TB) *crypto.Client {
+	t.Helper()
+	return newWorld(t).client(t)
+}
+
+// A countingKEK counts the calls that reach it, and answers with fail where set.
+type countingKEK struct {
+	kms.KEK
+	wraps, unwraps atomic.Int64
+	fail           atomic.Pointer[error]
+}
+
+func (k *countingKEK) Wrap(ctx context.Context, plaintext []byte, ec map[string]string) ([]byte, error) {
+	k.wraps.Add(1)
+	if err := k.fail.Load(); err != nil {
+		return nil, *err
+	}
+	return k.KEK.Wrap(ctx, plaintext, ec)
+}
+
+func (k *countingKEK) Unwrap(ctx context.Context, wrapped []byte, ec map[string]string) ([]byte, error) {
+	k.unwraps.Add(1)
+	if err := k.fail.Load(); err != nil {
+		return nil, *err
+	}
+	return k.KEK.Unwrap(ctx, wrapped, ec)
+}
+
+// A countingStore counts reads, and calls hook, where set, before each.
+type countingStore struct {
+	keystore.Store
+	gets, creates atomic.Int64
+	hook          atomic.Pointer[func(context.Context) error]
+}
+
+func (s *countingStore) Get(ctx context.Context, ids []keystore.ID) ([]*keystore.Record, error) {
+	s.gets.Add(1)
+	if hook := s.hook.Load(); hook != nil {
+		if err := (*hook)(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.Store.Get(ctx, ids)
+}
+
+func (s *countingStore) Create(ctx context.Context, r keystore.Record) error {
+	s.creates.Add(1)
+	return s.Store.Create(ctx, r)
+}
+
+// get returns the one record of id.
+func (w *world) get(t testing.TB, id keystore.ID) keystore.Record {
+	t.Helper()
+	recs, err := w.store.Store.Get(t.Context(), []keystore.ID{id})
+	require.NoError(t, err)
+	require.NotNil(t, recs[0], "no keyring %s", id)
+	return *recs[0]
+}
+
+// all returns every record.
+func (w *world) all(t testing.TB) []keystore.Record {
+	t.Helper()
+	recs, err := w.store.List(t.Context(), keystore.Filter{}, keystore.ID{}, 0)
+	require.NoError(t, err)
+	return recs
+}
+
+// An eventLog keeps events, or refuses them with fail.
+type eventLog struct {
+	mu     sync.Mutex
+	events []event.Event
+	fail   error
+}
+
+func (l *eventLog) Record(_ context.Context, e event.Event) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fail != nil {
+		return l.fail
+	}
+	l.events = append(l.events, e)
+	return nil
+}
