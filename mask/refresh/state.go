@@ -1,0 +1,117 @@
+package refresh
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/privet-dev/privet/internal/pgconnect"
+	"github.com/privet-dev/privet/mask/refresh/guard"
+)
+
+// statePrefix starts the comment of every database that a run made or replaced.
+const statePrefix = "privet-refresh "
+
+// The states of a database that belongs to a run.
+const (
+	stateLoading  = "loading"  // being filled, or left by a run that was killed
+	stateFailed   = "failed"   // left by a run that failed
+	stateVerified = "verified" // complete and proved, waiting for the swap
+	stateReplaced = "replaced" // the old target, about to be dropped
+	stateKept     = "kept"     // the old target, kept on request
+)
+
+// A state is what the comment of a run's database says. It stands in the
+// server's shared catalog, so that it is readable without connecting to a
+// database that refuses connections.
+type state struct {
+	State  string    `json:"state"`
+	Target string    `json:"target"`
+	Run    string    `json:"run"`
+	At     time.Time `json:"at"`
+	// Was is the comment that an old target had, without its mark.
+	Was string `json:"was,omitempty"`
+}
+
+func (s state) comment() string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings and a time always marshal
+	}
+	return statePrefix + string(b)
+}
+
+// parseState reads a comment; ok is false for one that is not a run's.
+func parseState(comment string) (s state, ok bool) {
+	text, found := strings.CutPrefix(comment, statePrefix)
+	if !found {
+		return s, false
+	}
+	err := json.Unmarshal([]byte(text), &s)
+	return s, err == nil && s.Target != "" && s.State != ""
+}
+
+// A leftover is a database that an earlier run of the same target left behind.
+type leftover struct {
+	name string
+	state
+}
+
+// leftovers returns the databases of earlier runs of target that nobody needs
+// any more, and the verified one that waits for its swap, if there is one.
+func leftovers(ctx context.Context, conn *pgx.Conn, target string) ([]leftover, error) {
+	rows, err := conn.Query(ctx, `SELECT datname::text, pg_catalog.shobj_description(oid, 'pg_database')
+		FROM pg_catalog.pg_database
+		WHERE pg_catalog.starts_with(pg_catalog.shobj_description(oid, 'pg_database'), $1) ORDER BY 1`, statePrefix)
+	if err != nil {
+		return nil, fmt.Errorf("target: look for databases of earlier runs: %w", pgconnect.Redacted(err))
+	}
+	defer rows.Close()
+	var out []leftover
+	for rows.Next() {
+		var l leftover
+		var comment string
+		if err := rows.Scan(&l.name, &comment); err != nil {
+			return nil, err
+		}
+		s, ok := parseState(comment)
+		if ok && s.Target == target && s.State != stateKept && l.name != target {
+			l.state = s
+			out = append(out, l)
+		}
+	}
+	return out, rows.Err()
+}
+
+// dropLeftovers drops what earlier runs of the target left, and says so. The
+// caller holds the target's run lock, so that none of them is still at work.
+func dropLeftovers(ctx context.Context, conn *pgx.Conn, target string, note func(string)) error {
+	found, err := leftovers(ctx, conn, target)
+	if err != nil {
+		return err
+	}
+	for _, l := range found {
+		note(fmt.Sprintf("dropping database %q, left by run %s of %s (%s)", l.name, l.Run, l.At.Format(time.RFC3339), l.State))
+		if err := dropDatabase(ctx, conn, l.name); err != nil {
+			return fmt.Errorf("target: drop database %q of an earlier run: %w", l.name, err)
+		}
+	}
+	return nil
+}
+
+func dropDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
+	_, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)")
+	return pgconnect.Redacted(err)
+}
+
+// setState writes a database's state; it works in and outside a transaction.
+func setState(ctx context.Context, conn *pgx.Conn, name string, s state) error {
+	_, err := conn.Exec(ctx, "COMMENT ON DATABASE "+quote(name)+" IS "+guard.Literal(s.comment()))
+	return pgconnect.Redacted(err)
+}
+
+func quote(name string) string { return pgx.Identifier{name}.Sanitize() }

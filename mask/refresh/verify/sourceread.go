@@ -1,0 +1,168 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/privet-dev/privet/classify/detect"
+)
+
+// A tableState is what is known of one table of the input while it is checked.
+// In each phase it belongs to the goroutine that reads the table.
+type tableState struct {
+	*Table
+	columns []columnState
+	// rows holds a record for each source row: its key and its values. nil where
+	// rows cannot be joined.
+	rows *spool
+	// identity is the outcome of the join, nil without one.
+	identity               *tableIdentity
+	sourceRows, targetRows int64
+}
+
+// A columnState is one masked column on both sides.
+type columnState struct {
+	*Column
+	source *sourceColumn // nil where it does not identify
+	// constant is the fingerprint of what the rule always writes, or 0.
+	constant                   uint64
+	sourceNulls, targetNulls   int64
+	sourceValues, targetValues *sketch
+	sourceShape                shape
+	path                       pointer
+}
+
+// compared returns the fingerprint of an original for the comparison with what
+// it became, or fpSkip where being equal says nothing.
+func (c *columnState) compared(fp uint64, b []byte) uint64 {
+	if fp < fpFree || fp == c.constant {
+		return min(fp, fpSkip)
+	}
+	switch ruleName(c.Rule) {
+	case "partial":
+		if utf8.RuneCount(b) < plainWord {
+			return fpSkip
+		}
+	case "number_noise", "date_shift":
+		if isFixed(b) {
+			return fpSkip
+		}
+	}
+	return fp
+}
+
+// isFixed reports whether a number or date is one that noise and shifts leave
+// as it is: zero, NaN, infinity.
+func isFixed(b []byte) bool {
+	return len(b) > 0 && (len(bytes.Trim(b, "-0.")) == 0 ||
+		bytes.EqualFold(b, []byte("nan")) || bytes.EqualFold(bytes.TrimLeft(b, "-"), []byte("infinity")))
+}
+
+// A selection is the list of columns to read, each once.
+type selection struct{ names []string }
+
+func (s *selection) index(name string) int {
+	if i := slices.Index(s.names, name); i >= 0 {
+		return i
+	}
+	s.names = append(s.names, name)
+	return len(s.names) - 1
+}
+
+// readSource reads one table's originals: fingerprints of those that identify,
+// and of every row's masked values.
+func (r *run) readSource(ctx context.Context, conn *pgx.Conn, st *tableState) error {
+	if st.NoRows || len(st.columns) == 0 {
+		if st.sourceRows = st.SourceRows; st.sourceRows >= 0 || st.NoRows {
+			return nil
+		}
+		var err error
+		st.sourceRows, err = countRows(ctx, conn, st.Source)
+		return err
+	}
+	var sel selection
+	for _, k := range st.Key {
+		sel.index(k)
+	}
+	keys := len(st.Key)
+	at := make([]int, len(st.columns))
+	prints := make([]valuePrint, len(st.columns))
+	extractors := make([]*extractor, len(st.columns))
+	tok := &tokenizer{k: r.k}
+	out := r.originals.raw.writer()
+	var problem error
+	var rec []byte
+	for i := range st.columns {
+		c := &st.columns[i]
+		at[i] = sel.index(c.Name)
+		prints[i] = valuePrint{k: r.k, path: c.path}
+		if c.source == nil {
+			continue
+		}
+		id := c.source.id
+		extractors[i] = &extractor{
+			t: tok, typ: c.Type, shape: c.sourceShape, path: c.path, known: r.known,
+			found: func(fp uint64, cl class, size int) {
+				rec = appendMark(rec[:0], fp, newTag(id, cl, size))
+				if err := out.add(rec); err != nil {
+					problem = err
+				}
+			},
+		}
+		if ruleName(c.Rule) == "redact_text" {
+			extractors[i].detector = detect.New()
+		}
+	}
+	var rows *spoolWriter
+	if st.rows != nil {
+		rows = st.rows.writer()
+	}
+	row := make([]byte, 8*(1+len(st.columns)))
+	err := copyRows(ctx, conn, st.Source, sel.names, func(fields [][]byte) error {
+		st.sourceRows++
+		r.progress.row()
+		if rows != nil {
+			binary.LittleEndian.PutUint64(row, r.k.rowKey(fields[:keys]))
+		}
+		for i := range st.columns {
+			c, b := &st.columns[i], fields[at[i]]
+			if b == nil {
+				c.sourceNulls++
+			} else {
+				if c.sourceValues != nil {
+					c.sourceValues.add(r.k.bytes(saltValue, b))
+				}
+				if extractors[i] != nil {
+					extractors[i].value(b)
+				}
+			}
+			binary.LittleEndian.PutUint64(row[8+8*i:], c.compared(prints[i].of(b), b))
+		}
+		if rows != nil {
+			return rows.add(row)
+		}
+		return problem
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range extractors {
+		if e != nil {
+			r.leftOut.Add(e.leftOut)
+		}
+	}
+	if rows != nil {
+		if err := rows.flush(); err != nil {
+			return err
+		}
+	}
+	if problem != nil {
+		return problem
+	}
+	return out.flush()
+}
