@@ -1,0 +1,130 @@
+package deployment
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/privet-dev/privet/access"
+	"github.com/privet-dev/privet/crypto"
+	"github.com/privet-dev/privet/crypto/keystore"
+	"github.com/privet-dev/privet/crypto/kms"
+	"github.com/privet-dev/privet/event"
+	"github.com/privet-dev/privet/internal/fault"
+	"github.com/privet-dev/privet/mask/refresh/guard"
+)
+
+// Options are what Open takes besides the file. The zero value is useful.
+type Options struct {
+	// Recorder is told of every key that is made; nil records nothing.
+	Recorder event.Recorder
+}
+
+// A Deployment is everything a Config names, opened. Its fields are not changed;
+// each is safe for concurrent use.
+type Deployment struct {
+	// Config is what was opened.
+	Config *Config
+	// Crypto works with the keys.
+	Crypto *crypto.Client
+	// Access decides what callers may do.
+	Access *access.Authorizer
+	// Targets are the databases that a refresh may overwrite, by the file's name
+	// for them.
+	Targets map[string]guard.Target
+
+	kek   kms.KEK
+	store keystore.Store
+}
+
+// Open opens the key-encryption key and the keystore of c. An embedded
+// deployment makes its state folder (0700) and key file on first use; anything a
+// file names must be there. Errors are *fault.Error of kind Config that say
+// which line of the file they are about. The caller closes the Deployment.
+func Open(ctx context.Context, c *Config, o Options) (_ *Deployment, err error) {
+	if err := c.refuseStoresOfLaterVersions(); err != nil {
+		return nil, err
+	}
+	a, err := access.New(c.rules())
+	if err != nil {
+		return nil, fault.New(fault.Config, "%s: %v", c.At("roles"), err)
+	}
+	if c.state != "" {
+		if err := c.prepareState(); err != nil {
+			return nil, err
+		}
+	}
+	d := &Deployment{Config: c, Access: a, Targets: make(map[string]guard.Target, len(c.Targets))}
+	for name, t := range c.Targets {
+		d.Targets[name] = guard.Target{Name: t.Name, Mark: t.Mark}
+	}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+	if d.kek, err = c.openKEK(ctx); err != nil {
+		return nil, err
+	}
+	if d.store, err = c.openKeystore(ctx); err != nil {
+		return nil, err
+	}
+	if d.Crypto, err = crypto.New(ctx, crypto.Config{KEK: d.kek, Keystore: d.store, Recorder: o.Recorder}); err != nil {
+		return nil, fault.New(fault.KindOf(err), "%s: %v", c.At("keys"), err)
+	}
+	return d, nil
+}
+
+// refuseStoresOfLaterVersions refuses a file that names a store this version does
+// not have. An audit log that is configured and not written, or a ledger that is
+// not kept, would be a promise broken in silence.
+func (c *Config) refuseStoresOfLaterVersions() error {
+	for _, s := range []struct{ path, text, name string }{
+		{"keys.ledger", c.Keys.Ledger, "erasure ledger"},
+		{"vault", c.Vault, "token vault"},
+		{"audit", c.Audit, "audit log"},
+	} {
+		if s.text != "" {
+			return c.fail(s.path, "this version of privet has no %s store; it does not run as if it kept one", s.name).
+				WithHint("take the key %s out of the file, or run a version of privet that has the store", s.path)
+		}
+	}
+	return nil
+}
+
+// Ready says why the keystore cannot be used at the moment, or nil. It reads one
+// record that need not be there, and calls no key service: tenants whose keys
+// are in memory are served while that one is away.
+func (d *Deployment) Ready(ctx context.Context) error {
+	_, err := d.store.Get(ctx, []keystore.ID{{Tenant: "privet", Purpose: "root"}})
+	return err
+}
+
+// Close drops the keys from memory and closes what Open opened.
+func (d *Deployment) Close() error {
+	var errs []error
+	if d.Crypto != nil {
+		errs = append(errs, d.Crypto.Close())
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	if k, ok := d.kek.(io.Closer); ok {
+		errs = append(errs, k.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// prepareState makes the state folder of an embedded deployment, or refuses one
+// that others can read: it holds the key beside the data.
+func (c *Config) prepareState() error {
+	if err := os.MkdirAll(filepath.Dir(c.state), 0o755); err != nil {
+		return fault.New(fault.Config, "state folder: %v", err)
+	}
+	if err := os.Mkdir(c.state, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fault.New(fault.Config, "state folder: %v", err)
+	}
+	return privateFolder(c.state)
+}
