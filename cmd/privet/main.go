@@ -1,0 +1,21 @@
+// Command privet protects personal data through its life: a sidecar for
+// services in any language, masked staging copies for DBAs, keys for both.
+//
+// Data goes to standard output, everything else to standard error. The exit
+// codes are 0 done, 1 unexpected, 2 usage or configuration, 3 policy, 4 a guard
+// refused, 5 bad data, 6 verification failed, 7 stopped early with work left.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(code)
+}
