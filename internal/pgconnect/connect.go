@@ -110,6 +110,9 @@ type Options struct {
 	Load bool
 }
 
+// loadMemory is what a loading session sorts index entries in, on the server.
+const loadMemory = "256MB"
+
 // settings are the same in every session: they decide how values print
 // (TimeZone to client_encoding), that hidden rows are an error (row_security)
 // and that no timeout of a role or database ends a long job.
@@ -158,7 +161,7 @@ func pin(ctx context.Context, conn *pgx.Conn, o Options) error {
 	want["default_transaction_read_only"] = onOff(o.ReadOnly)
 	if o.Load {
 		want["synchronous_commit"] = "off"
-		want["maintenance_work_mem"] = "256MB"
+		want["maintenance_work_mem"] = loadMemory
 	}
 	var sql strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(want)) {

@@ -94,15 +94,19 @@ func (t *Target) ConnInfo() string {
 }
 
 // Env returns this process's environment for a libpq program, with the password,
-// the application name and the settings that decide how values print.
-func (t *Target) Env(appName string) []string {
+// the application name, the settings that decide how values print, and what load
+// adds as in [Options].
+func (t *Target) Env(appName string, load bool) []string {
 	env := slices.DeleteFunc(os.Environ(), func(e string) bool {
 		key, _, _ := strings.Cut(e, "=")
 		return slices.Contains([]string{"PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGAPPNAME",
 			"PGOPTIONS", "PGCLIENTENCODING", "PGDATESTYLE", "PGTZ", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS", "LC_ALL", "LC_MESSAGES", "LANGUAGE"}, key)
 	})
-	env = append(env, "PGAPPNAME="+appName, "PGCLIENTENCODING=UTF8", "PGTZ=UTC", "LC_MESSAGES=C",
-		"PGOPTIONS=-c statement_timeout=0 -c idle_in_transaction_session_timeout=0")
+	options := "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+	if load {
+		options += " -c default_transaction_read_only=off -c synchronous_commit=off -c maintenance_work_mem=" + loadMemory
+	}
+	env = append(env, "PGAPPNAME="+appName, "PGCLIENTENCODING=UTF8", "PGTZ=UTC", "LC_MESSAGES=C", "PGOPTIONS="+options)
 	if t.config.Password != "" {
 		env = append(env, "PGPASSWORD="+t.config.Password)
 	}

@@ -37,6 +37,28 @@ func checkNeeds(ctx context.Context, src, admin *pgx.Conn, cat *catalog.Catalog)
 		return fault.New(fault.Config, "the source uses extensions that the target's server does not offer: %s", strings.Join(missing, ", ")).
 			WithHint("install their packages on the target's server")
 	}
+	return checkForced(ctx, admin, cat)
+}
+
+// checkForced refuses a loader that row security would keep from verifying what
+// it has loaded: FORCE binds even the owner of a table.
+func checkForced(ctx context.Context, admin *pgx.Conn, cat *catalog.Catalog) error {
+	var forced []string
+	for _, t := range cat.Tables {
+		if t.RowSecurity && t.ForceRowSecurity {
+			forced = append(forced, t.String())
+		}
+	}
+	var bypass bool
+	err := admin.QueryRow(ctx, "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user").Scan(&bypass)
+	if err != nil {
+		return fmt.Errorf("target: read the role's rights: %w", pgconnect.Redacted(err))
+	}
+	if len(forced) > 0 && !bypass {
+		role := quote(admin.Config().User)
+		return fault.New(fault.Config, "row security is forced on %s, and would hide the loaded rows from the target's role %s", strings.Join(forced, ", "), role).
+			WithHint("ALTER ROLE %s BYPASSRLS", role)
+	}
 	return nil
 }
 
@@ -54,15 +76,18 @@ func texts(ctx context.Context, conn *pgx.Conn, sql string, args ...any) ([]stri
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// refreshViews fills the materialized views from the masked tables. One that
-// reads another which is still empty is tried again after it.
-func refreshViews(ctx context.Context, conn *pgx.Conn, note func(string)) error {
-	left, err := texts(ctx, conn, `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind = 'm' AND NOT c.relispopulated AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-			WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY c.oid`)
+const populatedViews = `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relkind = 'm' AND c.relispopulated AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+		WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY c.oid`
+
+// refreshViews fills the materialized views that the source has filled, from the
+// masked tables. One that reads another which is still empty is tried again
+// after it.
+func refreshViews(ctx context.Context, src, conn *pgx.Conn, note func(string)) error {
+	left, err := texts(ctx, src, populatedViews)
 	if err != nil {
-		return fmt.Errorf("target: list materialized views: %w", pgconnect.Redacted(err))
+		return fmt.Errorf("source: list materialized views: %w", pgconnect.Redacted(err))
 	}
 	for len(left) > 0 {
 		var again []string
@@ -91,7 +116,7 @@ func refreshViews(ctx context.Context, conn *pgx.Conn, note func(string)) error 
 func analyze(ctx context.Context, place *pgconnect.Target, app string, cat *catalog.Catalog, jobs int) error {
 	queue := make(chan string, len(cat.Tables))
 	for _, t := range cat.Tables {
-		if t.Kind != catalog.Foreign {
+		if t.Kind != catalog.Foreign && !t.IsPartition { // a root's ANALYZE takes its partitions along
 			queue <- t.SQL()
 		}
 	}

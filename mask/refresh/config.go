@@ -55,8 +55,8 @@ type Config struct {
 	Sign ed25519.PrivateKey
 	// Version is privet's own version, for the receipt.
 	Version string
-	// KeyID names the keys for the receipt, such as the URI of their KEK; it must
-	// not be a secret.
+	// KeyID names the keys in the result, such as the URI of their KEK; it must not
+	// be a secret.
 	KeyID string
 }
 
@@ -101,6 +101,8 @@ type Result struct {
 	// Rows is how many rows were copied, and Tables from where.
 	Rows   int64         `json:"rows"`
 	Tables []TableResult `json:"tables,omitempty"`
+	// Keys is Config.KeyID.
+	Keys string `json:"keys,omitempty"`
 	// Verify is the outcome of the verification.
 	Verify *verify.Report `json:"verify,omitempty"`
 	// Receipt is the record of the run, signed where Config.Sign is set; nil after

@@ -2,12 +2,14 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/privet-dev/privet/internal/fault"
 	"github.com/privet-dev/privet/internal/pgconnect"
@@ -108,7 +110,11 @@ func createDatabase(ctx context.Context, conn *pgx.Conn, name string, l locale, 
 }
 
 func createFault(err error) error {
-	e := fault.New(fault.Config, "target: create the new database: %s", pgconnect.SafeText(err))
+	text := pgconnect.SafeText(err)
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		text = pe.Message // no row is near: what it may quote is a locale or a name
+	}
+	e := fault.New(fault.Config, "target: create the new database: %s", text)
 	e.Err = pgconnect.Redacted(err)
 	switch pgconnect.Code(err) {
 	case "42501":

@@ -17,6 +17,23 @@
 // role can connect. Its comment says which run it belongs to and how far it got
 // (loading, failed, verified), so that the next run finds and drops it.
 //
+// # What is copied
+//
+// The structure as pg_dump writes it, comments included. Left out, and named in a
+// note, is what ties a database to others: publications, subscriptions, event
+// triggers, user mappings with their passwords. Large objects are refused.
+// Owners, privileges, default privileges, settings, connection limit and comment
+// are those of the old target: objects of the same name keep what they had
+// there, new ones belong to its owner and are granted to nobody. What the loading
+// role may not carry over is told in a note.
+//
+// # When a run ends early
+//
+// A database that a run did not finish refuses connections (after a kill -9 it
+// is open to the loading role alone) until the next run drops it. A copy that
+// failed verification is treated the same. A copy that is verified and cannot be
+// swapped, because a session of the target cannot be ended, waits for [Resume].
+//
 // # Roles
 //
 // The source role needs SELECT on every table and sequence (pg_read_all_data

@@ -18,7 +18,7 @@ var ErrInterrupted = errors.New("interrupted")
 func (r *run) finish(ctx context.Context, err error) error {
 	r.schema.close()
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(err, ErrSwapPending) {
+		if cause, ok := errors.AsType[*fault.Error](context.Cause(ctx)); ok && !errors.Is(err, ErrSwapPending) {
 			err = cause // the watcher's reason, not its consequences
 		} else if ctx.Err() != nil {
 			err = r.interrupted(err)

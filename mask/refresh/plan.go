@@ -138,7 +138,7 @@ func MakePlan(ctx context.Context, cfg PlanConfig) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", pgconnect.Redacted(err))
 	}
-	cat, err := catalog.Read(ctx, conn)
+	cat, err := readCatalog(ctx, conn)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/privet-dev/privet/internal/fault"
@@ -25,9 +26,17 @@ func runProgram(ctx context.Context, name string, serverVersion int, place *pgco
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
+	// Asked to stop, pg_restore also cancels what its parallel workers have
+	// started on the server; killed, it would leave them behind.
+	cmd.Cancel = func() error {
+		if cmd.Process.Signal(syscall.SIGTERM) != nil {
+			return cmd.Process.Kill()
+		}
+		return nil
+	}
 	cmd.WaitDelay = 5 * time.Second
 	if place != nil {
-		cmd.Env = place.Env(app)
+		cmd.Env = place.Env(app, name == "pg_restore")
 	}
 	var out bytes.Buffer
 	stderr := &tail{}

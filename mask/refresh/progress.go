@@ -1,5 +1,7 @@
 package refresh
 
+import "github.com/privet-dev/privet/mask/refresh/verify"
+
 // A Progress is told how a run advances. Its methods are called from several
 // goroutines at once, must not block for long, and get no values of rows.
 type Progress interface {
@@ -17,6 +19,14 @@ type Progress interface {
 	Done(table string, rows int64)
 	// Note tells a person something that is not an error.
 	Note(text string)
+}
+
+// A VerifyProgress is a [Progress] that also wants to know how far the
+// verification is.
+type VerifyProgress interface {
+	Progress
+	// Verify is called from several goroutines, as the others are.
+	Verify(p verify.Progress)
 }
 
 // Silent is a Progress that says nothing.

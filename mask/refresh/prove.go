@@ -39,8 +39,13 @@ func (r *run) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var tell func(verify.Progress)
+	if p, ok := r.cfg.Progress.(VerifyProgress); ok {
+		tell = p.Verify
+	}
 	report, err := verify.Run(ctx, verify.Input{
-		Source: r.snap.join,
+		Progress: tell,
+		Source:   r.snap.join,
 		Target: func(ctx context.Context) (*pgx.Conn, error) {
 			return into.Open(ctx, pgconnect.Options{AppName: r.app, ReadOnly: true})
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/privet-dev/privet/event"
 	"github.com/privet-dev/privet/internal/fault"
+	"github.com/privet-dev/privet/internal/pgbin"
 	"github.com/privet-dev/privet/internal/pgtest"
 	"github.com/privet-dev/privet/mask/refresh"
 	"github.com/privet-dev/privet/mask/refresh/guard"
@@ -148,6 +149,11 @@ func TestRunRefuses(t *testing.T) {
 		pgtest.Exec(t, p.source, "SELECT lo_from_bytea(0, 'a scan of a passport')")
 		p.refused(p.config(policyText), fault.Policy, "large objects")
 		pgtest.Exec(t, p.source, "SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+	})
+	t.Run("programs that are missing", func(t *testing.T) {
+		p.t = t
+		t.Setenv(pgbin.EnvDir, t.TempDir())
+		p.refused(p.config(policyText), fault.Config, "pg_dump")
 	})
 	t.Run("too few locks", func(t *testing.T) {
 		p.t = t

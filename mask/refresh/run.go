@@ -14,6 +14,7 @@ import (
 	"github.com/privet-dev/privet/event"
 	"github.com/privet-dev/privet/internal/catalog"
 	"github.com/privet-dev/privet/internal/fault"
+	"github.com/privet-dev/privet/internal/pgbin"
 	"github.com/privet-dev/privet/internal/pgconnect"
 	"github.com/privet-dev/privet/mask/refresh/guard"
 )
@@ -76,7 +77,7 @@ func newRun(cfg Config) (*run, error) {
 	rand.Read(b[:])
 	r := &run{cfg: cfg.withDefaults(), id: hex.EncodeToString(b[:]), target: target}
 	r.app = "privet mask run " + r.id
-	r.result = &Result{Run: r.id, Target: target.Database(), Started: time.Now().UTC(), Notes: []string{}}
+	r.result = &Result{Run: r.id, Target: target.Database(), Started: time.Now().UTC(), Keys: cfg.KeyID, Notes: []string{}}
 	return r, nil
 }
 
@@ -122,11 +123,18 @@ func (r *run) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 	if err := r.guards(ctx, src); err != nil {
 		return err
 	}
+	if err := r.checkPrograms(ctx, src); err != nil {
+		return err
+	}
 	where, err := readLocale(ctx, src)
 	if err != nil {
 		return err
 	}
-	if err := r.snapshot(ctx, src); err != nil {
+	r.cfg.Progress.Stage("snapshot")
+	r.snap, err = takeSnapshot(ctx, src, r.source, r.app, func(cat *catalog.Catalog) error {
+		return readable(cat, r.source.User())
+	})
+	if err != nil {
 		return err
 	}
 	stop, err := r.watch(ctx, cancel)
@@ -134,6 +142,9 @@ func (r *run) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 		return err
 	}
 	defer stop()
+	if err := r.decide(ctx, src); err != nil {
+		return err
+	}
 	if err := r.load(ctx, where); err != nil {
 		return err
 	}
@@ -170,6 +181,24 @@ func (r *run) guards(ctx context.Context, src *pgx.Conn) error {
 	return r.sameServer(ctx, tgt)
 }
 
+// checkPrograms looks for PostgreSQL's programs before anything is locked.
+func (r *run) checkPrograms(ctx context.Context, src *pgx.Conn) error {
+	from, err := serverVersion(ctx, src)
+	if err != nil {
+		return err
+	}
+	to, err := serverVersion(ctx, r.admin)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"pg_dump", "pg_restore"} {
+		if _, err := pgbin.FindFor(ctx, name, max(from, to)/10000); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // openAdmin opens the maintenance session, which holds the run lock until it
 // ends, and checks the role's rights.
 func (r *run) openAdmin(ctx context.Context) error {
@@ -204,17 +233,9 @@ func (r *run) sameServer(ctx context.Context, tgt *pgx.Conn) error {
 	return nil
 }
 
-// snapshot locks the source, reads its catalog under the locks and holds the
-// policy against it.
-func (r *run) snapshot(ctx context.Context, src *pgx.Conn) error {
-	r.cfg.Progress.Stage("snapshot")
+// decide holds the policy against the catalog that was read under the locks.
+func (r *run) decide(ctx context.Context, src *pgx.Conn) error {
 	var err error
-	r.snap, err = takeSnapshot(ctx, src, r.source, r.app, func(cat *catalog.Catalog) error {
-		return readable(cat, r.source.User())
-	})
-	if err != nil {
-		return err
-	}
 	r.plan, err = makePlan(ctx, src, r.snap.cat, PlanConfig{Policy: r.cfg.Policy, Keys: r.cfg.Keys, Jobs: r.cfg.Jobs})
 	if err != nil {
 		return err
@@ -299,7 +320,7 @@ func (r *run) load(ctx context.Context, where locale) error {
 	if err := r.schema.restore(ctx, into, r.app, "post-data", r.cfg.Jobs); err != nil {
 		return err
 	}
-	if err := refreshViews(ctx, conn, r.note); err != nil {
+	if err := refreshViews(ctx, r.snap.conn, conn, r.note); err != nil {
 		return err
 	}
 	p.Stage("analyze")
@@ -308,7 +329,7 @@ func (r *run) load(ctx context.Context, where locale) error {
 
 func serverVersion(ctx context.Context, conn *pgx.Conn) (v int, err error) {
 	if err = conn.QueryRow(ctx, "SELECT pg_catalog.current_setting('server_version_num')::int").Scan(&v); err != nil {
-		err = fmt.Errorf("target: %w", pgconnect.Redacted(err))
+		err = fmt.Errorf("read the server's version: %w", pgconnect.Redacted(err))
 	}
 	return v, err
 }
@@ -325,8 +346,13 @@ func (r *run) complete(ctx context.Context) error {
 	if err := r.dress(ctx); err != nil {
 		return err
 	}
-	r.state.State, r.state.At = stateVerified, time.Now().UTC()
-	return refuseConnections(ctx, r.admin, r.fresh, r.state)
+	verified := r.state
+	verified.State, verified.At = stateVerified, time.Now().UTC()
+	if err := refuseConnections(ctx, r.admin, r.fresh, verified); err != nil {
+		return err
+	}
+	r.state = verified
+	return nil
 }
 
 func (r *run) dress(ctx context.Context) error {

@@ -99,6 +99,12 @@ func dumpSchema(ctx context.Context, s *snapshot, targetVersion int, tempDir str
 }
 
 func dumpFault(err error) error {
+	if strings.Contains(err.Error(), "lock timeout") {
+		e := fault.New(fault.Guard, "a session waits for a table of the source, so that its schema cannot be read: %v", err).
+			WithHint("run again when the migration or maintenance is done")
+		e.Err = ErrYielded
+		return e
+	}
 	if strings.Contains(err.Error(), "snapshot") {
 		return fault.New(fault.Config, "the schema could not be read in the run's snapshot: %v", err).
 			WithHint("connect to one server by its own name, not to a load-balanced reader endpoint or a pooler")

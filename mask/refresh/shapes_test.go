@@ -77,11 +77,15 @@ func TestLiveWiresAreLeftOut(t *testing.T) {
 
 func TestPolicyRolesMustExistOnTheTarget(t *testing.T) {
 	p := newPair(t)
-	other, err := pgtest.Start(t.Context(), pgtest.Options{})
+	other, err := pgtest.Start(t.Context(), pgtest.Options{TCP: true}) // with a password
 	require.NoError(t, err)
-	defer func() { require.NoError(t, other.Stop()) }()
+	target, admin := p.target, p.admin
+	defer func() {
+		p.target, p.admin = target, admin
+		require.NoError(t, other.Stop())
+	}()
 	require.NoError(t, other.Exec(t.Context(), "postgres", "CREATE DATABASE staging"))
-	p.target, p.admin = other.URI("staging"), other.URI("postgres")
+	p.target, p.admin = other.TCPURI("staging"), other.URI("postgres")
 	pgtest.Exec(t, p.target, "CREATE TABLE old_content (x text); INSERT INTO old_content VALUES ('still here')")
 	p.mark()
 	pgtest.Role(t, p.source, "policy_tenant")
@@ -103,8 +107,7 @@ func TestTenantsSubjectsAndDocuments(t *testing.T) {
 		CREATE TABLE booking (id int PRIMARY KEY, org text NOT NULL, person_id int REFERENCES person, day date);
 		INSERT INTO person SELECT i, 'org' || i % 3, 'same@source-mail.net', date '1980-01-01' + i,
 			jsonb_build_object('email', 'p' || i || '@source-mail.net', 'langs', jsonb_build_array('de', 'fr'), 'age', i) FROM generate_series(1, 90) i;
-		INSERT INTO booking SELECT i, 'org' || i % 3, i, date '1980-01-01' + i FROM generate_series(1, 90) i;
-		INSERT INTO booking VALUES (91, 'org1', NULL, '2001-01-01');`)
+		INSERT INTO booking SELECT i, 'org' || i % 3, i, date '1980-01-01' + i FROM generate_series(1, 90) i;`)
 	cfg := p.config(`version: 1
 tenant: {column: org}
 columns:
@@ -151,4 +154,86 @@ func TestAStandbyAsSource(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, res.Swapped)
 	require.Equal(t, []string{"1500"}, query(t, p.target, "SELECT count(*) FROM sales.orders"))
+}
+
+func TestAnEmptySource(t *testing.T) {
+	p := emptyPair(t)
+	res, err := refresh.Run(ctx(t), p.config("version: 1\ntenant: acme\n"))
+	require.NoError(t, err)
+	require.True(t, res.Swapped)
+	require.Zero(t, res.Rows)
+	require.Equal(t, []string{"0"}, query(t, p.target, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"))
+}
+
+// The copy has the encoding, the collation and the locale provider of its
+// source, and the extensions with their types.
+func TestLocalesAndExtensionsArriveToo(t *testing.T) {
+	p := emptyPair(t)
+	p.plainRoles("locale")
+	icu := query(t, p.admin, "SELECT count(*) FROM pg_collation WHERE collprovider = 'i'")[0] != "0" &&
+		query(t, p.admin, "SELECT (current_setting('server_version_num')::int >= 150000)::text")[0] == "true"
+	citext := query(t, p.admin, "SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'")[0] == "1"
+	locales := []string{"ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"}
+	if icu {
+		locales = append(locales, "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'")
+	}
+	for i, options := range locales {
+		name := database(t, p.source) + "_" + string(rune('a'+i))
+		pgtest.Exec(t, p.admin, "CREATE DATABASE "+name+" TEMPLATE template0 "+options)
+		defer pgtest.Exec(t, p.admin, "DROP DATABASE "+name+" WITH (FORCE)")
+		source := pgtest.InDatabase(t, p.admin, name)
+		typ := "text"
+		if citext {
+			pgtest.Exec(t, source, "CREATE EXTENSION citext")
+			typ = "public.citext"
+		}
+		pgtest.Exec(t, source, "CREATE TABLE person (id int PRIMARY KEY, town text, email "+typ+" UNIQUE); INSERT INTO person VALUES (1, 'Köln', 'Jörg@source-mail.net')")
+		cfg := p.config(`version: 1
+tenant: acme
+tables:
+  public.person: {columns: {id: {keep: key}, town: {keep: towns}, email: {type: email, mask: email}}}
+`)
+		cfg.Source = pgtest.As(t, source, "locale_reader")
+		_, err := refresh.Run(ctx(t), cfg)
+		require.NoError(t, err, options)
+		const look = "SELECT encoding, datcollate, datctype, to_jsonb(d)->>'datlocprovider', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') FROM pg_database d WHERE datname = current_database()"
+		require.Equal(t, query(t, source, look), query(t, p.target, look))
+		require.Equal(t, []string{"1|Köln"}, query(t, p.target, "SELECT id, town FROM person WHERE email <> 'Jörg@source-mail.net'"))
+	}
+}
+
+// Forced row security binds owners too: the loader must be above it.
+func TestForcedRowSecurity(t *testing.T) {
+	p := newPair(t)
+	pgtest.Exec(t, p.source, "ALTER TABLE country ENABLE ROW LEVEL SECURITY; ALTER TABLE country FORCE ROW LEVEL SECURITY; CREATE POLICY own ON country USING (code = 'DE')")
+	source, admin := p.source, p.target
+	p.plainRoles("forced")
+	p.source = source
+	check := (&pair{t: t, target: admin, admin: p.admin}).untouched()
+	_, err := refresh.Run(ctx(t), p.config(testdata(t, "privet.yaml")))
+	require.Equal(t, fault.Config, fault.KindOf(err))
+	require.Contains(t, err.Error(), "public.country")
+	require.Contains(t, fault.HintOf(err), "BYPASSRLS")
+	check()
+	pgtest.Exec(t, p.admin, "ALTER ROLE forced_loader BYPASSRLS")
+	_, err = refresh.Run(ctx(t), p.config(testdata(t, "privet.yaml")))
+	require.NoError(t, err)
+	require.Equal(t, []string{"2"}, query(t, admin, "SELECT count(*) FROM country"))
+}
+
+// A masked serial key: its sequence goes on after the largest masked value.
+func TestSequencesPassMaskedKeys(t *testing.T) {
+	p := emptyPair(t)
+	pgtest.Exec(t, p.source, `CREATE TABLE ticket (no bigserial PRIMARY KEY, parent bigint REFERENCES ticket);
+		INSERT INTO ticket (no) SELECT nextval('ticket_no_seq') + 1000000 FROM generate_series(1, 200);
+		UPDATE ticket SET parent = no - 1 WHERE no > 1000001`)
+	_, err := refresh.Run(ctx(t), p.config(`version: 1
+tenant: acme
+tables:
+  public.ticket: {columns: {"no": {class: confidential, mask: "fpe(domain=tickets)"}, parent: {class: confidential, mask: "fpe(domain=tickets)"}}}
+`))
+	require.NoError(t, err)
+	require.NotEqual(t, query(t, p.source, "SELECT no FROM ticket ORDER BY 1"), query(t, p.target, "SELECT no FROM ticket ORDER BY 1"))
+	require.Equal(t, []string{"199"}, query(t, p.target, "SELECT count(*) FROM ticket a JOIN ticket b ON a.parent = b.no"))
+	require.Equal(t, []string{"true"}, query(t, p.target, "SELECT nextval('ticket_no_seq') > max(no) FROM ticket"))
 }

@@ -14,9 +14,14 @@ import (
 	"github.com/privet-dev/privet/internal/pgconnect"
 )
 
-// lockWait is how long a run waits for its ACCESS SHARE locks, which only a
+// lockWait is how long a run tries to get its ACCESS SHARE locks, which only a
 // session in ACCESS EXCLUSIVE mode (ALTER TABLE, TRUNCATE, VACUUM FULL) delays.
+// The locks are never waited for: who waits for one table while holding others
+// can be part of a deadlock, whose victim may be production's own session.
 const lockWait = 30 * time.Second
+
+// lockEvery is the time between two attempts.
+const lockEvery = 200 * time.Millisecond
 
 // snapshotAttempts is how often the locks are tried again because a table was
 // created, dropped or renamed between reading the list and locking it.
@@ -49,7 +54,7 @@ func takeSnapshot(ctx context.Context, conn *pgx.Conn, place *pgconnect.Target, 
 		return nil, err
 	}
 	for range snapshotAttempts {
-		before, err := catalog.Read(ctx, conn)
+		before, err := readCatalog(ctx, conn)
 		if err != nil {
 			return nil, err
 		}
@@ -74,27 +79,79 @@ func takeSnapshot(ctx context.Context, conn *pgx.Conn, place *pgconnect.Target, 
 // try makes one attempt. again means that the tables changed meanwhile.
 func (s *snapshot) try(ctx context.Context, before *catalog.Catalog) (again bool, err error) {
 	s.locks = lockStatement(before)
-	// One simple query: none of these statements takes a snapshot.
-	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = %d;", lockWait.Milliseconds())
-	if err := s.conn.PgConn().Exec(ctx, begin+s.locks+"; SET LOCAL lock_timeout = 0").Close(); err != nil {
-		switch pgconnect.Code(err) {
-		case "42P01", "3F000": // undefined table or schema
-			return true, nil
-		case "55P03":
-			return false, s.lockFault(ctx, err)
-		}
-		return false, s.fault("lock the source's tables", err)
+	if again, err := s.lock(ctx); again || err != nil {
+		return again, err
 	}
 	if err := s.conn.QueryRow(ctx, "SELECT pg_catalog.pg_export_snapshot()").Scan(&s.id); err != nil {
 		return false, s.fault("export a snapshot", err)
 	}
-	if s.cat, err = catalog.Read(ctx, s.conn); err != nil {
+	if s.cat, err = readCatalog(ctx, s.conn); err != nil {
 		return false, err
 	}
 	if lockStatement(s.cat) != s.locks || !slices.Equal(oids(before), oids(s.cat)) {
 		return true, nil
 	}
 	return false, nil
+}
+
+// lock opens the transaction and takes all locks at once, or none.
+func (s *snapshot) lock(ctx context.Context) (again bool, err error) {
+	// One simple query: none of these statements takes a snapshot.
+	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+	if s.locks != "" {
+		begin += s.locks + " NOWAIT"
+	}
+	deadline := time.Now().Add(lockWait)
+	for {
+		err := s.conn.PgConn().Exec(ctx, begin).Close()
+		switch pgconnect.Code(err) {
+		case "42P01", "3F000": // undefined table or schema
+			return true, nil
+		case "55P03":
+		default:
+			if err != nil {
+				return false, s.fault("lock the source's tables", err)
+			}
+			return false, nil
+		}
+		if _, rollback := s.conn.Exec(ctx, "ROLLBACK"); rollback != nil {
+			return false, s.fault("lock the source's tables", rollback)
+		}
+		if time.Now().After(deadline) {
+			return false, s.lockFault(ctx, err)
+		}
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-time.After(lockEvery):
+		}
+	}
+}
+
+// readCatalog reads the catalog, which asks for the sizes of tables and so needs
+// a moment without anybody's ACCESS EXCLUSIVE lock.
+func readCatalog(ctx context.Context, conn *pgx.Conn) (*catalog.Catalog, error) {
+	set := func(d time.Duration) error {
+		_, err := conn.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", d.Milliseconds()))
+		return pgconnect.Redacted(err)
+	}
+	if err := set(lockWait); err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	cat, err := catalog.Read(ctx, conn)
+	if pgconnect.Code(err) == "55P03" {
+		e := fault.New(fault.Guard, "a table of the source stayed locked for %s: %s", lockWait, pgconnect.SafeText(err)).
+			WithHint("wait until the migration or maintenance that holds it is done, then run again")
+		e.Err = ErrYielded
+		return nil, e
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := set(0); err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	return cat, nil
 }
 
 func (s *snapshot) fault(what string, err error) error {
@@ -114,9 +171,6 @@ func (s *snapshot) lockFault(ctx context.Context, err error) error {
 	e := fault.New(fault.Guard, "a table of the source stayed locked for %s: %s", lockWait, pgconnect.SafeText(err)).
 		WithHint("wait until the migration or maintenance that holds it is done, then run again")
 	e.Err = ErrYielded
-	if _, err := s.conn.Exec(ctx, "ROLLBACK"); err != nil {
-		return e
-	}
 	var holder string
 	err = s.conn.QueryRow(ctx, `SELECT pg_catalog.format('session %s of %s holds %s', l.pid, coalesce(a.usename, '?'), l.relation::regclass)
 		FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
@@ -203,6 +257,12 @@ func (s *snapshot) enter(ctx context.Context, conn *pgx.Conn) error {
 		e := fault.New(fault.Guard, "a session waits for a table of the source, so that no further reader can start: %s", pgconnect.SafeText(err)).
 			WithHint("run again when the migration or maintenance is done")
 		e.Err = ErrYielded
+		return e
+	}
+	if code := pgconnect.Code(err); code == "22023" || code == "55000" {
+		e := fault.New(fault.Stopped, "the snapshot of the run is gone: the session that held it was ended").
+			WithHint("run again; on a standby, replay cancels long readers unless hot_standby_feedback is on and max_standby_streaming_delay is -1")
+		e.Err = pgconnect.Redacted(err)
 		return e
 	}
 	if err != nil {

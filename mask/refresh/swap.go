@@ -123,6 +123,21 @@ func (s *swap) transaction(ctx context.Context, old oldTarget, c carried) error 
 		for _, sql := range []string{
 			"SET LOCAL lock_timeout = '10s'",
 			"ALTER DATABASE " + quote(s.target) + " RENAME TO " + quote(s.oldName),
+		} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		// The mark once more, now that nobody else can change the database.
+		now := old
+		err := tx.QueryRow(ctx, "SELECT coalesce(pg_catalog.shobj_description($1, 'pg_database'), '')", old.oid).Scan(&now.comment)
+		if err != nil {
+			return err
+		}
+		if err := s.checkMark(now); err != nil {
+			return err
+		}
+		for _, sql := range []string{
 			"ALTER DATABASE " + quote(s.fresh) + " RENAME TO " + quote(s.target),
 			"COMMENT ON DATABASE " + quote(s.oldName) + " IS " + literal(st.comment()),
 			"COMMENT ON DATABASE " + quote(s.target) + " IS " + literal(old.comment),

@@ -224,6 +224,29 @@ func TestASessionThatCannotBeEnded(t *testing.T) {
 	require.Equal(t, fault.Config, fault.KindOf(err), "nothing waits any more")
 }
 
+// A mark that is removed while the run is under way stops the swap.
+func TestTheMarkIsAskedAgain(t *testing.T) {
+	leaks(t)
+	p := newPair(t)
+	p.progress.onStage = func(stage string) {
+		if stage == "swap" {
+			_, err := guard.Unmark(t.Context(), p.target)
+			require.NoError(t, err)
+		}
+	}
+	_, err := refresh.Run(ctx(t), p.config(testdata(t, "privet.yaml")))
+	require.ErrorIs(t, err, guard.ErrMarkDiffers)
+	require.Equal(t, fault.Guard, fault.KindOf(err))
+	require.Equal(t, []string{"still here"}, query(t, p.target, "SELECT x FROM old_content"))
+	require.Len(t, p.leftovers(), 1)
+	p.progress.onStage = nil
+	p.mark()
+	res, err := refresh.Resume(ctx(t), p.config(testdata(t, "privet.yaml")))
+	require.NoError(t, err)
+	require.True(t, res.Swapped)
+	require.Equal(t, []string{"500"}, query(t, p.target, "SELECT count(*) FROM customer"))
+}
+
 func TestAPreparedTransactionHoldsTheSwap(t *testing.T) {
 	leaks(t)
 	p := newPair(t)

@@ -3,7 +3,6 @@ package refresh
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -57,10 +56,18 @@ func watch(ctx context.Context, conn *pgx.Conn, app string, after time.Duration)
 	}
 }
 
+// blind is the error of a watcher that cannot look any more.
+func blind(err error) error {
+	e := fault.New(fault.Unexpected, "source: watch for waiting sessions: %s", pgconnect.SafeText(err)).
+		WithHint("the run ended itself, because nobody could have told whether it holds production up")
+	e.Err = pgconnect.Redacted(err)
+	return e
+}
+
 func look(ctx context.Context, conn *pgx.Conn, app string, after time.Duration) error {
 	rows, err := conn.Query(ctx, waiters, app)
 	if err != nil {
-		return fmt.Errorf("source: watch for waiting sessions: %w", pgconnect.Redacted(err))
+		return blind(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -68,7 +75,7 @@ func look(ctx context.Context, conn *pgx.Conn, app string, after time.Duration) 
 		var user, application, query, table string
 		var seconds float64
 		if err := rows.Scan(&pid, &user, &application, &query, &table, &seconds); err != nil {
-			return err
+			return blind(err)
 		}
 		waited := time.Duration(seconds * float64(time.Second))
 		if waited < after {
@@ -81,7 +88,7 @@ func look(ctx context.Context, conn *pgx.Conn, app string, after time.Duration) 
 		return e
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("source: watch for waiting sessions: %w", pgconnect.Redacted(err))
+		return blind(err)
 	}
 	return nil
 }

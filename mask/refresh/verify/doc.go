@@ -34,7 +34,11 @@
 // and counted: under five characters, numbers under seven digits, and letters
 // only under eight; one word of letters only is looked for as a whole value, not
 // inside a text. Phone numbers under +999, a country code nobody has, are left out
-// too: a source that is itself a masked copy holds them. Text is compared in lower case by simple
-// case mapping, without Unicode normalisation: an accent written as a combining
-// mark is another text. Text that is encoded or compressed is not opened.
+// too: a source that is itself a masked copy holds them. Of text under redact_text
+// what that rule finds is searched for, IP addresses excepted, which version
+// numbers look like. Text is compared in lower case by simple case mapping, without
+// Unicode normalisation: an accent written as a combining mark is another text.
+// Text that is encoded or compressed is not opened; of bytes that are no text the
+// runs of text among them are read. Values of a column are searched, and not what
+// the schema holds: comments, defaults, labels of enumerations.
 package verify

@@ -4,42 +4,68 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/privet-dev/privet/mask"
 )
 
 // A valuePrint makes the fingerprint by which one masked column's values are
-// compared with their originals: in lower case, without spaces around. It
-// belongs to one goroutine.
+// compared with their originals: in lower case, without spaces around, of arrays
+// and documents piece by piece. It belongs to one goroutine.
 type valuePrint struct {
-	k    *keyed
-	path pointer
-	fold []byte
-	json []byte
+	k     *keyed
+	rule  string // its name
+	path  pointer
+	array bool
+	fold  []byte
+	piece []byte
 }
 
-// of returns the fingerprint of a value, nil being NULL. An empty text is
-// skipped: it names nobody, and rules leave it as it is.
+func (r *run) valuePrint(c *Column, array bool) valuePrint {
+	return valuePrint{k: r.k, rule: ruleName(c.Rule), path: parsePointer(c.Path), array: array}
+}
+
+// of returns the fingerprint of a value, nil being NULL. What names nobody, and
+// rules leave as it is, is skipped: empty texts, and arrays and documents without
+// a piece to mask.
 func (p *valuePrint) of(b []byte) uint64 {
-	if b == nil {
-		return fpNull
-	}
-	if p.path == nil {
-		b = bytes.TrimSpace(b)
-		if len(b) == 0 {
-			return fpSkip
-		}
-		p.fold = appendFolded(p.fold[:0], b)
-		return p.k.bytes(saltValue, p.fold)
-	}
-	fp := fpNull
-	scanJSON(b, &p.json, p.path, func(v []byte) {
-		if v = bytes.TrimSpace(v); len(v) > 0 {
+	fp := fpSkip
+	one := func(v []byte) {
+		if v = bytes.TrimSpace(v); len(v) > 0 && !p.stays(v) {
 			p.fold = appendFolded(p.fold[:0], v)
 			fp = p.k.chain(fp, p.k.bytes(saltValue, p.fold))
 		}
-	})
+	}
+	switch {
+	case b == nil:
+		return fpNull
+	case p.path != nil:
+		scanJSON(b, &p.piece, p.path, one)
+	case p.array:
+		eachElement(b, &p.piece, one)
+	default:
+		one(b)
+	}
 	return fp
+}
+
+// stays reports whether a rule may leave a value as it is, so that finding it
+// again says nothing.
+func (p *valuePrint) stays(v []byte) bool {
+	switch p.rule {
+	case "partial":
+		return utf8.RuneCount(v) < plainWord
+	case "number_noise", "date_shift":
+		return isFixed(v)
+	}
+	return false
+}
+
+// isFixed reports whether a number or date is one that noise and shifts leave
+// as it is: zero, NaN, infinity.
+func isFixed(b []byte) bool {
+	return len(bytes.Trim(b, "-0.")) == 0 ||
+		bytes.EqualFold(b, []byte("nan")) || bytes.EqualFold(bytes.TrimLeft(b, "-"), []byte("infinity"))
 }
 
 // rowKey returns the fingerprint of a row's key.
@@ -164,6 +190,9 @@ func (x *rowIndex) find(records []byte, width int, key uint64) int {
 
 // judgeIdentity says whether rows of a masked column kept their values.
 func judgeIdentity(c *Column, distinct float64, id *columnIdentity) Check {
+	if c.Path != "" {
+		distinct = float64(id.compared) // nobody has counted the values within documents
+	}
 	k := Check{Name: CheckIdentity, Column: c.label(), Result: Pass, Source: id.compared, Target: id.compared,
 		Found: id.same, Distinct: int64(len(id.values))}
 	what := fmt.Sprintf("%s of %s rows keep their value", group(id.same), group(id.compared))
@@ -184,6 +213,9 @@ func judgeIdentity(c *Column, distinct float64, id *columnIdentity) Check {
 	case id.same > 1 && id.same == id.compared && len(id.values) > 1:
 		k.Result = Fail
 		k.Detail = "every row keeps its value: the column is not masked"
+		return k
+	case c.Traits.Output == mask.OutputConstant && (len(id.values) <= 1 || c.Path != ""):
+		// Where the original is the constant already.
 		return k
 	case rule == "number_noise" || rule == "date_shift":
 		// These rules always move a value.

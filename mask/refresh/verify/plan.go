@@ -102,14 +102,12 @@ func (r *run) state(ctx context.Context, t *Table, there *catalog.Table) (*table
 	for i := range columns {
 		c := &columns[i]
 		s := &st.columns[i]
-		*s = columnState{Column: c, path: parsePointer(c.Path), sourceShape: shapeOf(t.Source.Column(c.Name))}
+		*s = columnState{Column: c, sourceShape: shapeOf(t.Source.Column(c.Name))}
 		if c.Identifying {
 			s.source = &sourceColumn{id: uint32(len(r.sources)), table: st.Table, column: c}
 			r.sources = append(r.sources, s.source)
 		}
 		if text, ok := c.constant(ctx); ok {
-			print := valuePrint{k: r.k}
-			s.constant = print.of([]byte(text))
 			if words, n := tok.words([]byte(text)); n > 0 {
 				r.known[words] = true
 			}

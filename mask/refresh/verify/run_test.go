@@ -228,6 +228,12 @@ func TestPlantedLeaksFail(t *testing.T) {
 			[]string{"originals public.profile.tags <- public.customer.email", "originals public.profile.tags <- public.event.email"}},
 		{"address in bytea", `UPDATE message SET raw = convert_to('lives at 77  MAPLE street.', 'UTF8') WHERE id = 5`,
 			[]string{"originals public.message.raw <- public.customer.address"}},
+		{"e-mail among other bytes", `UPDATE message SET raw = '\x00ff0a'::bytea || convert_to(` + literal(email) + `, 'UTF8') || '\xfe'::bytea WHERE id = 5`,
+			[]string{"originals public.message.raw <- public.customer.email", "originals public.message.raw <- public.event.email"}},
+		{"phone as a floating-point number", `ALTER TABLE message ADD f float8; UPDATE message SET f = ` + digits + ` WHERE id = 5`,
+			[]string{"originals public.message.f <- public.customer.phone"}},
+		{"e-mail in a user's range type", `CREATE TYPE span AS RANGE (subtype = text); ALTER TABLE message ADD s span; UPDATE message SET s = span(` + literal(email) + `, NULL) WHERE id = 5`,
+			[]string{"originals public.message.s <- public.customer.email", "originals public.message.s <- public.event.email"}},
 		{"phone with other separators", `UPDATE message SET body = 'call ` + digits[:1] + "." + digits[1:4] + "." + digits[4:7] + "." + digits[7:] + ` 2 times' WHERE id = 5`,
 			[]string{"originals public.message.body <- public.customer.phone"}},
 		{"card in groups", `UPDATE message SET body = 'card ` + card[:4] + "-" + card[4:8] + "-" + card[8:12] + "-" + card[12:] + `' WHERE id = 5`,
@@ -327,6 +333,43 @@ func TestMaskedDocuments(t *testing.T) {
 	require.Equal(t, []string{
 		"originals public.doc.d <- public.doc.d/to/*/email", "identity public.doc.d/to/*/email",
 		"identity public.doc.e", "originals public.doc.e <- public.doc.e"}, failures(r))
+}
+
+// Values that a rule leaves as they are by its nature say nothing of a leak.
+func TestWhatRulesLeaveIsNoLeak(t *testing.T) {
+	pgtest.Shared(t)
+	s := &shop{source: pgtest.Database(t), target: pgtest.Database(t)}
+	const schema = "CREATE TABLE doc (id int PRIMARY KEY, d jsonb, phones text[], n int[], days date[], ok bool, due numeric(10,2), pin text);"
+	const fill = `INSERT INTO doc SELECT i, jsonb_build_object('n', CASE i %% 2 WHEN 0 THEN 0 ELSE i %[1]s END, 'hint', 'ab' %[2]s),
+		CASE i %% 3 WHEN 0 THEN '{}' WHEN 1 THEN '{NULL,""}' ELSE ARRAY[i || '-%[3]s'] END, ARRAY[0, CASE i %% 2 WHEN 0 THEN 0 ELSE i %[1]s END],
+		CASE i %% 2 WHEN 0 THEN '{infinity}' ELSE ARRAY[date '2020-01-01' + i %[1]s] END, %[4]s, %[5]s, lpad((i * 7919 %% 1000000)::text, 6, '0')
+		FROM generate_series(1, 600) i`
+	pgtest.Exec(t, s.source, schema+fmt.Sprintf(fill, "", "", "original", "i % 2 = 0", "i % 3"))
+	pgtest.Exec(t, s.target, schema+fmt.Sprintf(fill, "+ 3", "", "masked", "true", "0"))
+	pgtest.Exec(t, s.target, `UPDATE doc SET pin = lpad((id * 104729 % 1000000)::text, 6, '0'), d = d || '{"hint": "**"}'`)
+	partial := mask.Traits{Output: mask.OutputPartial}
+	synthetic := mask.Traits{Output: mask.OutputSynthetic}
+	constant := mask.Traits{Output: mask.OutputConstant, Domain: 1}
+	in := s.input(t)
+	in.Tables[0].Columns = []Column{
+		{Name: "d", Path: "/n", Rule: "number_noise(abs=5)", Traits: synthetic},
+		{Name: "d", Path: "/hint", Rule: "partial", Traits: partial, Identifying: true},
+		{Name: "phones", Rule: "phone", Traits: mask.Traits{Output: mask.OutputFictional}, Identifying: true},
+		{Name: "n", Rule: "number_noise(abs=5)", Traits: synthetic},
+		{Name: "days", Rule: "date_shift(days=3)", Traits: synthetic},
+		{Name: "ok", Rule: "constant(true)", Traits: constant},
+		{Name: "due", Rule: "constant(0)", Traits: constant},
+		{Name: "pin", Rule: "fpe", Traits: mask.Traits{Output: mask.OutputPermutation, Domain: 1e6}},
+	}
+	r, err := Run(t.Context(), in)
+	require.NoError(t, err)
+	require.True(t, r.OK, text(t, r))
+	pgtest.Exec(t, s.target, `UPDATE doc SET n[2] = n[2] - 3 WHERE id = 7; UPDATE doc SET phones[1] = '8-original' WHERE id = 8;
+		UPDATE doc SET d = jsonb_set(d, '{n}', '9') WHERE id = 9; UPDATE doc SET due = id % 3`)
+	r, err = Run(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, []string{"identity public.doc.d/n", "identity public.doc.due", "identity public.doc.n",
+		"identity public.doc.phones", "originals public.doc.phones <- public.doc.phones"}, failures(r), text(t, r))
 }
 
 // A source that goes on living after the copy explains rows that differ, and no

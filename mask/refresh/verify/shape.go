@@ -26,13 +26,15 @@ func shapeOf(c *catalog.Column) shape {
 // text or digits. Types are left out by name, so that one nobody thought of is
 // searched.
 func searchable(c *catalog.Column) bool {
-	if c.TypeKind == 'e' || c.TypeKind == 'r' || c.TypeKind == 'm' {
+	if c.TypeKind == 'e' {
 		return false
 	}
 	switch c.BaseType {
-	case "bool", "float4", "float8", "date", "time", "timetz", "timestamp", "timestamptz",
+	case "bool", "float4", "date", "time", "timetz", "timestamp", "timestamptz",
 		"interval", "int2", "money", "bit", "varbit", "point", "line", "lseg", "box", "path",
-		"polygon", "circle", "oid", "xid", "xid8", "cid", "tid", "pg_lsn", "geometry", "geography", "raster":
+		"polygon", "circle", "oid", "xid", "xid8", "cid", "tid", "pg_lsn", "geometry", "geography", "raster",
+		"int4range", "numrange", "daterange", "tsrange", "tstzrange",
+		"int4multirange", "nummultirange", "datemultirange", "tsmultirange", "tstzmultirange":
 		return false
 	}
 	return true
@@ -49,26 +51,51 @@ func (t *tokenizer) value(b []byte, s shape) {
 	case s.json:
 		scanJSON(b, &t.unescaped, nil, func(v []byte) { t.text(v) })
 	case s.bytes:
-		t.text(t.decoded(b))
+		whole := t.decoded(b)
+		t.text(whole)
+		if !t.whole && len(t.raw) > 0 && &whole[0] != &t.raw[0] {
+			eachRun(t.raw, t.text)
+		}
 	default:
 		t.text(b)
 	}
 }
 
 // decoded returns a bytea's bytes where they are text, else its hexadecimal form.
+// The bytes are in t.raw in both cases.
 func (t *tokenizer) decoded(b []byte) []byte {
+	t.raw = t.raw[:0]
 	digits, ok := bytes.CutPrefix(b, []byte(`\x`))
 	if !ok {
 		return b
 	}
-	if need := hex.DecodedLen(len(digits)); cap(t.raw) < need {
-		t.raw = make([]byte, need)
-	}
-	n, err := hex.Decode(t.raw[:cap(t.raw)], digits)
-	if err != nil || !utf8.Valid(t.raw[:n]) {
+	var err error
+	if t.raw, err = hex.AppendDecode(t.raw, digits); err != nil || !utf8.Valid(t.raw) {
 		return digits
 	}
-	return t.raw[:n]
+	return t.raw
+}
+
+// minRun is the shortest run of text among other bytes that is looked at.
+const minRun = minText
+
+// eachRun calls f for every run of printable text in b.
+func eachRun(b []byte, f func([]byte)) {
+	start := 0
+	for i := 0; i <= len(b); {
+		if i < len(b) {
+			r, size := utf8.DecodeRune(b[i:])
+			if r >= ' ' && r != 0x7f && (size > 1 || r < utf8.RuneSelf) {
+				i += size
+				continue
+			}
+		}
+		if i-start >= minRun {
+			f(b[start:i])
+		}
+		i++
+		start = i
+	}
 }
 
 // eachElement calls f for every element of an array in PostgreSQL's text form,

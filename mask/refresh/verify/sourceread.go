@@ -1,11 +1,9 @@
 package verify
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -28,39 +26,10 @@ type tableState struct {
 // A columnState is one masked column on both sides.
 type columnState struct {
 	*Column
-	source *sourceColumn // nil where it does not identify
-	// constant is the fingerprint of what the rule always writes, or 0.
-	constant                   uint64
+	source                     *sourceColumn // nil where it does not identify
 	sourceNulls, targetNulls   int64
 	sourceValues, targetValues *sketch
 	sourceShape                shape
-	path                       pointer
-}
-
-// compared returns the fingerprint of an original for the comparison with what
-// it became, or fpSkip where being equal says nothing.
-func (c *columnState) compared(fp uint64, b []byte) uint64 {
-	if fp < fpFree || fp == c.constant {
-		return min(fp, fpSkip)
-	}
-	switch ruleName(c.Rule) {
-	case "partial":
-		if utf8.RuneCount(b) < plainWord {
-			return fpSkip
-		}
-	case "number_noise", "date_shift":
-		if isFixed(b) {
-			return fpSkip
-		}
-	}
-	return fp
-}
-
-// isFixed reports whether a number or date is one that noise and shifts leave
-// as it is: zero, NaN, infinity.
-func isFixed(b []byte) bool {
-	return len(b) > 0 && (len(bytes.Trim(b, "-0.")) == 0 ||
-		bytes.EqualFold(b, []byte("nan")) || bytes.EqualFold(bytes.TrimLeft(b, "-"), []byte("infinity")))
 }
 
 // A selection is the list of columns to read, each once.
@@ -100,13 +69,13 @@ func (r *run) readSource(ctx context.Context, conn *pgx.Conn, st *tableState) er
 	for i := range st.columns {
 		c := &st.columns[i]
 		at[i] = sel.index(c.Name)
-		prints[i] = valuePrint{k: r.k, path: c.path}
+		prints[i] = r.valuePrint(c.Column, c.sourceShape.array)
 		if c.source == nil {
 			continue
 		}
 		id := c.source.id
 		extractors[i] = &extractor{
-			t: tok, typ: c.Type, shape: c.sourceShape, path: c.path, known: r.known,
+			t: tok, typ: c.Type, shape: c.sourceShape, path: prints[i].path, known: r.known,
 			found: func(fp uint64, cl class, size int) {
 				rec = appendMark(rec[:0], fp, newTag(id, cl, size))
 				if err := out.add(rec); err != nil {
@@ -141,7 +110,7 @@ func (r *run) readSource(ctx context.Context, conn *pgx.Conn, st *tableState) er
 					extractors[i].value(b)
 				}
 			}
-			binary.LittleEndian.PutUint64(row[8+8*i:], c.compared(prints[i].of(b), b))
+			binary.LittleEndian.PutUint64(row[8+8*i:], prints[i].of(b))
 		}
 		if rows != nil {
 			return rows.add(row)

@@ -46,7 +46,7 @@ func (r *run) readTarget(ctx context.Context, conn *pgx.Conn, tt *targetTable) e
 		for i := range st.columns {
 			c := &st.columns[i]
 			maskedAt = append(maskedAt, sel.index(c.Name))
-			prints = append(prints, valuePrint{k: r.k, path: c.path})
+			prints = append(prints, r.valuePrint(c.Column, c.sourceShape.array))
 		}
 	}
 	if len(sel.names) == 0 {

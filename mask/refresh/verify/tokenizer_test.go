@@ -96,6 +96,10 @@ func TestOriginalsAreFound(t *testing.T) {
 		{"+1 (415) 555-2671", classify.Phone, `{"p": 14155552671}`, jsonShape, true},
 		{"12 Main Street", classify.StreetAddress, `["12", "Main Street"]`, jsonShape, false},
 		{"ann.lee@mail.com", classify.Email, `\x616e6e2e6c6565406d61696c2e636f6d`, bytea, true},
+		{"ann.lee@mail.com", classify.Email, `\x00ff0a61` + `0a10616e6e2e6c6565406d61696c2e636f6d00fe`, bytea, true},
+		{"ann.lee@mail.com", classify.Email, `{"log": "from:\nann.lee@mail.com\n"}`, shape{}, true},
+		{"12 Main Street", classify.StreetAddress, `lives at:\\r\\n12 Main Street`, shape{}, true},
+		{"rita.skeeter@mail.com", classify.Email, `C:\temp\rita.skeeter@mail.com`, shape{}, true},
 		{`\xff00ff00ff00ff`, classify.Image, `\xff00ff00ff00ff`, bytea, false},
 	} {
 		require.Equal(t, tt.want, stands(k, tt.original, tt.typ, tt.in, tt.shape, false), "%s %q in %q", tt.typ, tt.original, tt.in)

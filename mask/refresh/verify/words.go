@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"hash/maphash"
 	"unicode"
 	"unicode/utf8"
@@ -40,6 +41,7 @@ type tokenizer struct {
 	elements         []byte
 	unescaped        []byte
 	raw              []byte
+	lines            []byte
 }
 
 // text yields the pieces of one text.
@@ -48,12 +50,36 @@ func (t *tokenizer) text(b []byte) {
 	if n > 0 && (n > t.phrase || t.whole) {
 		t.yield(whole, classWords, 0)
 	}
+	if !t.whole && t.unescape(b) {
+		t.words(t.lines)
+	}
 	if t.digits {
 		t.numbers(b)
 	}
 	if t.codes {
 		t.code(b)
 	}
+}
+
+// unescape puts b into lines with a blank for every \n, \r and \t that stands
+// there as two characters, as in JSON that is stored as text, and reports whether
+// there is one: it would otherwise hide the start of the word after it.
+func (t *tokenizer) unescape(b []byte) bool {
+	found := false
+	t.lines = t.lines[:0]
+	for {
+		i := bytes.IndexByte(b, '\\')
+		if i < 0 || i+1 == len(b) {
+			break
+		}
+		t.lines = append(t.lines, b[:i]...)
+		if b = b[i+1:]; b[0] == 'n' || b[0] == 'r' || b[0] == 't' {
+			b, found = b[1:], true
+		}
+		t.lines = append(t.lines, ' ')
+	}
+	t.lines = append(t.lines, b...)
+	return found
 }
 
 // words yields every run of up to t.phrase words and returns the fingerprint of
