@@ -18,7 +18,7 @@ var dateShiftRule = &definition{
 		domainParam(),
 	},
 	kinds:   []sqlKind{kindDate, kindTimestamp, kindTimestampTZ, kindText},
-	example: "date_shift(days=30, by=subject)", in: "1987-04-12", out: "1987-03-20", keyed: true,
+	example: "date_shift(days=30, by=subject)", in: "1987-04-12", out: "1987-04-29", keyed: true,
 	compile: func(b *build) (func() Masker, error) {
 		if err := b.col.want("date_shift", kindDate, kindTimestamp, kindTimestampTZ, kindText); err != nil {
 			return nil, err
@@ -29,7 +29,7 @@ var dateShiftRule = &definition{
 		if b.col.limit() < 10 {
 			return nil, fault.New(fault.Policy, "%s: rule date_shift needs 10 characters and the column takes %d", b.col, b.col.MaxLen)
 		}
-		prf, err := b.keyed("1")
+		prf, err := b.keyedByText("1")
 		if err != nil {
 			return nil, err
 		}

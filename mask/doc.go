@@ -15,8 +15,9 @@
 //     [Rule.Identity].
 //   - A rule that derives its result from the value is keyed, by AES-256-CMAC
 //     or FF1 under a subkey of the tenant's domain keyset that is separate for
-//     every domain, rule and version of the rule's algorithm. There is no
-//     unkeyed fallback: without keys the rule does not compile.
+//     every domain, rule and version of the rule's algorithm, and for date_shift
+//     and number_noise every set of parameters. There is no unkeyed fallback:
+//     without keys the rule does not compile.
 //   - NULL never reaches a rule; it stays NULL. The empty string stays empty
 //     for every rule but null and constant: it names nobody, and applications
 //     tell it from a value.

@@ -13,11 +13,11 @@ type moment struct {
 	rest     []byte
 }
 
-// Bounds of PostgreSQL's types in days: 4713-11-24 BC (Julian day 0) to
+// Bounds of PostgreSQL's types in days: 4714-11-24 BC (Julian day 0) to
 // 5874897-12-31 for dates, to 294276-12-31 for timestamps. Text is bounded to
 // the years 1 to 9999, which every reader knows.
 var (
-	firstDay      = dayNumber(-4712, 11, 24)
+	firstDay      = dayNumber(-4713, 11, 24)
 	lastDate      = dayNumber(5874897, 12, 31)
 	lastTimestamp = dayNumber(294276, 12, 31)
 	firstText     = dayNumber(1, 1, 1)

@@ -23,7 +23,7 @@ var numberNoiseRule = &definition{
 		domainParam(),
 	},
 	kinds:   []sqlKind{kindDecimal, kindInteger, kindFloat},
-	example: "number_noise(percent=10)", in: "4250.00", out: "4348.67", keyed: true,
+	example: "number_noise(percent=10)", in: "4250.00", out: "4061.64", keyed: true,
 	check: func(s Spec) string {
 		if s.given("percent") == s.given("abs") {
 			return "needs percent or abs, as in number_noise(percent=10)"
@@ -40,7 +40,7 @@ var numberNoiseRule = &definition{
 		if err := b.col.refuseUnique("number_noise", "two numbers may meet", "use fpe on int4 and int8, or null"); err != nil {
 			return nil, err
 		}
-		prf, err := b.keyed("1")
+		prf, err := b.keyedByText("1")
 		if err != nil {
 			return nil, err
 		}
@@ -149,11 +149,10 @@ func (m *noiseMasker) short(dst []byte, n number, random bits) []byte {
 	if m.percent && n.value == 0 {
 		most = 0
 	}
-	limit := pow10(n.whole + n.scale)
+	// As many digits before the point as there are; a whole number has one.
+	limit := pow10(max(n.whole, 1-n.scale) + n.scale)
 	if m.kind == kindInteger {
 		limit = integerLimit(m.col.SQLType) + 1
-	} else if n.whole == 0 {
-		limit = pow10(n.scale)
 	}
 	v := shift(n.value, most, limit, random)
 	if n.negative && v > 0 {
@@ -313,6 +312,12 @@ func (m *noiseMasker) float(dst, src []byte, random bits) ([]byte, bool, error) 
 	}
 	if math.IsInf(out, 0) || size == 32 && math.Abs(out) > math.MaxFloat32 {
 		out = v - by
+	}
+	// A change that the type rounds away is none: one step towards zero is.
+	if size == 32 && float32(out) == float32(v) {
+		out = float64(math.Nextafter32(float32(v), 0))
+	} else if out == v {
+		out = math.Nextafter(v, 0)
 	}
 	return strconv.AppendFloat(dst, out, 'g', -1, size), false, nil
 }

@@ -38,7 +38,7 @@ func TestDayNumbersAgreeWithTime(t *testing.T) {
 func TestMomentsRoundTrip(t *testing.T) {
 	for _, c := range []struct{ sqlType, text string }{
 		{"date", "2024-02-29"}, {"date", "0001-01-01"}, {"date", "0001-12-31 BC"}, {"date", "0044-03-15 BC"},
-		{"date", "4713-12-31 BC"}, {"date", "12024-01-01"}, {"date", "5874897-12-31"},
+		{"date", "4714-11-24 BC"}, {"date", "12024-01-01"}, {"date", "5874897-12-31"},
 		{"timestamp", "2024-02-29 23:59:59.999999"}, {"timestamp", "294276-12-31 00:00:00"},
 		{"timestamptz", "2024-02-29 12:13:14+00"}, {"timestamptz", "1890-01-01 00:00:00+00:53:28"},
 		{"timestamptz", "0044-03-15 12:00:00+00 BC"}, {"text", "2024-02-29"}, {"text", "2024-02-29T10:00:00.5Z"},
@@ -49,7 +49,7 @@ func TestMomentsRoundTrip(t *testing.T) {
 	}
 	for _, c := range []struct{ sqlType, text string }{
 		{"date", "2023-02-29"}, {"date", "2024-13-01"}, {"date", "2024-00-01"}, {"date", "2024-01-00"}, {"date", "0000-01-01"},
-		{"date", "24-01-01"}, {"date", "2024-1-01"}, {"date", "2024-01-01 00:00:00"}, {"date", "01.02.2024"}, {"date", "4713-11-23 BC"},
+		{"date", "24-01-01"}, {"date", "2024-1-01"}, {"date", "2024-01-01 00:00:00"}, {"date", "01.02.2024"}, {"date", "4714-11-23 BC"},
 		{"date", "5874898-01-01"}, {"date", "99999999-01-01"}, {"date", "x"}, {"date", "2024-01-01x"}, {"timestamp", "2024-01-01"},
 		{"timestamp", "294277-01-01 00:00:00"}, {"timestamp", "2024-01-01 CANARY"}, {"timestamp", "2024-01-01 00x00"},
 		{"text", "infinity"}, {"text", "0044-03-15 BC"}, {"text", "12024-01-01"}, {"text", "2024-01-01 and more"},
@@ -192,6 +192,43 @@ func TestNumberNoiseOfFloats(t *testing.T) {
 	require.NoError(t, err, "stays within float4")
 	_, err = try(r4, "1e39")
 	require.Error(t, err)
+}
+
+// Two rules that say how far a value moves must not move it in step: from a value
+// moved by r and by 2r anybody computes the value.
+func TestParametersMoveIndependently(t *testing.T) {
+	for _, c := range []struct{ small, large, sqlType, value string }{
+		{"number_noise(percent=5)", "number_noise(percent=10)", "int8", "4250000000"},
+		{"number_noise(abs=500000)", "number_noise(abs=1000000)", "numeric", "4250000.00"},
+		{"date_shift(days=100)", "date_shift(days=200)", "date", "1987-04-12"},
+	} {
+		small, large := compile(t, c.small, column(c.sqlType)), compile(t, c.large, column(c.sqlType))
+		number := func(r *Rule) float64 {
+			out := apply(t, r, c.value)
+			if c.sqlType == "date" {
+				return float64(parseDay(t, out))
+			}
+			f, err := strconv.ParseFloat(out, 64)
+			require.NoError(t, err)
+			return f
+		}
+		value, err := strconv.ParseFloat(c.value, 64)
+		if err != nil {
+			value = float64(parseDay(t, c.value))
+		}
+		require.Greater(t, math.Abs(2*number(small)-number(large)-value), 2.0, c.small)
+	}
+}
+
+func TestNumberNoiseMovesWhatItsTypeRounds(t *testing.T) {
+	for sqlType, v := range map[string]string{"float8": "1e+17", "float4": "1.6777216e+07"} {
+		r := compile(t, "number_noise(abs=0.5)", column(sqlType))
+		for i := range 20 {
+			require.NotEqual(t, v, apply(t, r, v, strconv.Itoa(i)), sqlType)
+		}
+	}
+	r := compile(t, "number_noise(abs=5)", column("numeric"))
+	require.Regexp(t, `^[1-5]$`, apply(t, r, "0"))
 }
 
 func TestNumberNoiseIsChosenByTheSubjectToo(t *testing.T) {

@@ -13,8 +13,14 @@ type prf struct{ mac *cmac.CMAC }
 // keyed derives the rule's key and returns its keyed function. The purpose names
 // the rule and the version of its algorithm: results of two rules in one domain
 // are unlinkable.
-func (b *build) keyed(version string) (prf, error) {
-	key, err := b.subkey(b.spec.def.name + "/" + version)
+func (b *build) keyed(version string) (prf, error) { return b.keyedAs(b.spec.def.name + "/" + version) }
+
+// keyedByText is keyed for rules whose parameters say how far a value moves: it
+// names them too, because from one value moved by r and by 2r follows the value.
+func (b *build) keyedByText(version string) (prf, error) { return b.keyedAs(b.text() + "/" + version) }
+
+func (b *build) keyedAs(purpose string) (prf, error) {
+	key, err := b.subkey(purpose)
 	if err != nil {
 		return prf{}, err
 	}

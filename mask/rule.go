@@ -89,10 +89,7 @@ func (s Spec) Compile(ctx context.Context, col Column, env Env) (*Rule, error) {
 	if elements {
 		maker = overElements(col, maker)
 	}
-	// The domain follows with its default filled in.
-	rest := b.spec
-	rest.args = slices.DeleteFunc(slices.Clone(rest.args), func(a arg) bool { return a.key == "domain" })
-	identity := rest.String()
+	identity := b.text() // the domain follows with its default filled in
 	if def.keyed {
 		if col.form() == formFolded {
 			// The same value may be masked in another spelling in a text column.
@@ -104,6 +101,13 @@ func (s Spec) Compile(ctx context.Context, col Column, env Env) (*Rule, error) {
 		identity += " " + strings.Join(b.effects, " ")
 	}
 	return &Rule{text: s.String(), identity: identity, traits: b.traits, maker: maker}, nil
+}
+
+// text returns the rule's text without the domain.
+func (b *build) text() string {
+	s := b.spec
+	s.args = slices.DeleteFunc(slices.Clone(s.args), func(a arg) bool { return a.key == "domain" })
+	return s.String()
 }
 
 // domain returns the rule's pseudonym domain: the rule's name unless it says one.

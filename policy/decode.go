@@ -184,7 +184,9 @@ func (d *decoder) entries(n ast.Node, v reflect.Value, key field, what string) {
 	for _, p := range ps {
 		entry := reflect.New(v.Type().Elem().Elem())
 		setAt(entry.Elem(), p.at)
-		if !d.text(p.keyNode, p.key, entry.Elem().Field(key.index), "a key of "+what) {
+		if p.key == "" {
+			d.add(p.at, "a key of %s is empty", what)
+		} else if !d.text(p.keyNode, p.key, entry.Elem().Field(key.index), "a key of "+what) {
 			// Go on, so that what stands under the key is checked too.
 			entry.Elem().Field(key.index).SetZero()
 		}

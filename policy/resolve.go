@@ -37,6 +37,15 @@ func (p *Policy) Resolve(cat *catalog.Catalog) (*Resolution, error) {
 		wins:    map[*Table][]*catalog.Table{},
 		caught:  map[*Pattern]bool{},
 		entries: map[*catalog.Table]*Table{},
+		named:   map[[2]string]*Table{},
+	}
+	for _, e := range p.Tables {
+		name := [2]string{e.Name.schema.text, e.Name.table.text}
+		if e.Name.Wild() {
+			r.wild = append(r.wild, e)
+		} else if r.named[name] == nil {
+			r.named[name] = e
+		}
 	}
 	for _, t := range cat.Tables {
 		r.assign(t)
@@ -67,24 +76,19 @@ type resolver struct {
 	entries map[*catalog.Table]*Table
 	wins    map[*Table][]*catalog.Table
 	caught  map[*Pattern]bool
+	// named holds the entries whose names are written out, wild the others.
+	named map[[2]string]*Table
+	wild  []*Table
 }
 
 // assign finds the entry that counts for t: the one that names it, else the
 // first whose wildcards match. Wildcards do not reach partitions, which follow
 // their root, nor materialized views, which have no entry.
 func (r *resolver) assign(t *catalog.Table) {
-	follows := t.IsPartition || t.Kind == catalog.MatView
-	var best *Table
-	for _, e := range r.p.Tables {
-		if !e.Name.Match(t.Schema, t.Name) {
-			continue
-		}
-		if !e.Name.Wild() {
-			best = e
-			break
-		}
-		if best == nil && !follows {
-			best = e
+	best := r.named[[2]string{t.Schema, t.Name}]
+	if best == nil && !t.IsPartition && t.Kind != catalog.MatView {
+		if i := slices.IndexFunc(r.wild, func(e *Table) bool { return e.Name.Match(t.Schema, t.Name) }); i >= 0 {
+			best = r.wild[i]
 		}
 	}
 	if best != nil {

@@ -30,6 +30,10 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, what string) {
 		return
 	}
 	s := scalarText(n)
+	if strings.TrimSpace(s) == "" {
+		d.add(d.nodeAt(n), "%s is empty", what)
+		return
+	}
 	switch v.Interface().(type) {
 	case int:
 		i, err := strconv.Atoi(s)
@@ -50,10 +54,6 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, what string) {
 
 // text decodes s, which n holds, into v, and reports whether it fits.
 func (d *decoder) text(n ast.Node, s string, v reflect.Value, what string) bool {
-	if strings.TrimSpace(s) == "" {
-		d.add(d.nodeAt(n), "%s is empty", what)
-		return false
-	}
 	var err error
 	offset := 0
 	switch p := v.Addr().Interface().(type) {

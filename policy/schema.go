@@ -48,9 +48,13 @@ func (g *generator) schema(t reflect.Type) schema {
 		elem := t.Elem()
 		if elem.Kind() == reflect.Pointer {
 			if key, ok := keyField(elem.Elem()); ok {
+				names := g.schema(elem.Elem().Field(key.index).Type)
+				if elem.Elem().Field(key.index).Type == reflect.TypeFor[string]() {
+					delete(names, "pattern") // a column may be called " "
+				}
 				return schema{
 					"type":                 "object",
-					"propertyNames":        g.schema(elem.Elem().Field(key.index).Type),
+					"propertyNames":        names,
 					"additionalProperties": g.schema(elem),
 				}
 			}

@@ -55,7 +55,8 @@ func (p *proposal) decideColumn(t *catalog.Table, c *catalog.Column) *decision {
 		g = guess{meaning: m}
 	}
 	if g.meaning != nil && plausible(g.typ, c) {
-		if g.negative == "" {
+		// What a yes or no or a label is about says as much: is_pregnant, health_status.
+		if s := shape(c); g.negative == "" || s == shapeBool || s == shapeEnum {
 			p.followGuess(d, g)
 			return d
 		}
@@ -97,8 +98,6 @@ func (p *proposal) followGuess(d *decision, g guess) {
 	switch {
 	case !d.rule.IsZero():
 		d.verdict = masked
-	case d.column.Array:
-		d.undecide("no rule masks the elements of an array")
 	case p.unique[d.column]:
 		d.undecide(fmt.Sprintf("no rule for %s fits the type, the length and the unique index", spoken(g)))
 	default:
@@ -168,8 +167,8 @@ func doubt(c *catalog.Column) string {
 	switch {
 	case c.TypeKind == 'c':
 		return "a composite: no rule reaches its fields"
-	case c.Array:
-		return "an array: no rule masks its elements"
+	case c.Array && shape(c) == shapeDocument:
+		return "documents in an array: mask it whole, or keep it with a reason"
 	}
 	switch shape(c) {
 	case shapeText:

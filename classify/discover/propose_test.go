@@ -76,7 +76,7 @@ func TestProposeOnAShop(t *testing.T) {
 			customer_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 			email varchar(200) NOT NULL UNIQUE, email_verified bool NOT NULL, email_hash text,
 			first_name text, "lastName" varchar(40), name text, phone text, phone_type text,
-			date_of_birth date, gender sexes, active bool, is_vip bool,
+			date_of_birth date, gender sexes, active bool, is_vip bool, is_pregnant bool, sex_type sexes, phones text[],
 			password_hash text NOT NULL, api_token text UNIQUE, reset_token text, facebook_id bigint,
 			profile jsonb, tags text[], notes text, photo bytea, last_ip inet, currency char(3), loyalty text,
 			balance numeric(10,2), login_count int, created_at timestamptz, last_update timestamp,
@@ -99,7 +99,7 @@ func TestProposeOnAShop(t *testing.T) {
 		"customer.customer_id": "keep", "customer.email": "email", "customer.email_verified": "keep", "customer.email_hash": "undecided",
 		"customer.first_name": "first_name", "customer.lastName": "last_name", "customer.name": "full_name", "customer.phone": "phone",
 		"customer.phone_type": "undecided", "customer.date_of_birth": "date_shift(days=180, by=subject)", "customer.gender": "undecided",
-		"customer.active": "keep", "customer.is_vip": "keep", "customer.password_hash": "hash", "customer.api_token": "null",
+		"customer.active": "keep", "customer.is_vip": "keep", "customer.is_pregnant": "undecided", "customer.sex_type": "undecided", "customer.phones": "phone", "customer.password_hash": "hash", "customer.api_token": "null",
 		"customer.reset_token": "null", "customer.facebook_id": "undecided", "customer.profile": "undecided", "customer.tags": "undecided",
 		"customer.notes": "redact_text", "customer.photo": "null", "customer.last_ip": "constant(192.0.2.1)", "customer.currency": "keep",
 		"customer.loyalty": "undecided", "customer.balance": "undecided", "customer.login_count": "keep", "customer.created_at": "keep",
@@ -132,7 +132,7 @@ func TestProposeOnUglyNames(t *testing.T) {
 		CREATE DOMAIN mail AS varchar(80) NOT NULL; CREATE DOMAIN mails AS mail[]; CREATE TYPE pair AS (a text, b int);
 		CREATE TABLE "Sales.EU"."Order.Items" ("Id" int PRIMARY KEY, "E-Mail" mail, "tab	\and ""quote""" text, "new
 line" text, "null" text, "yes" bool, "42" int, "ключ: {a, b}" text, "# no comment" text, all_mails mails, p pair, "trailing " text,
-			"it's" text, "'both""" text, "-" text, "*" int, "?" int, "&a" text, "é" text, "\u0041" text);
+			" " text, docs jsonb[], "it's" text, "'both""" text, "-" text, "*" int, "?" int, "&a" text, "é" text, "\u0041" text);
 		CREATE TABLE "it's ""quoted"""."ümlaut *" (id int, vorname text, "straße" text);
 		CREATE TABLE "tenant_*"."a?c" (id int, nachname text);
 		CREATE TABLE "true" (id int);

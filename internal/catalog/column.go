@@ -9,7 +9,8 @@ type Column struct {
 	// pg_catalog with its schema: "character varying(20)", "public.year".
 	Type string
 	// BaseType is the name of the type (pg_type.typname) below all domains; for
-	// an array that of the element: "text", "varchar", "int8".
+	// an array that of the element: "text", "varchar", "int8". A user's type that
+	// has the name of one of PostgreSQL's own stands with its schema: "public.int8".
 	BaseType string
 	// TypeKind is pg_type.typtype of BaseType: 'b' base, 'e' enum, 'c'
 	// composite, 'r' range, 'm' multirange.

@@ -146,6 +146,21 @@ func TestReadListsEveryRelationOnce(t *testing.T) {
 	require.Nil(t, c.Table("Sales", "EU.Order.Items"))
 }
 
+// A policy decides by the names of types: a user's own must not pass for another.
+func TestUserTypeIsNotTakenForABuiltInOne(t *testing.T) {
+	_, conn := connect(t, `CREATE SCHEMA app;
+		CREATE TYPE app.int8 AS (secret text);
+		CREATE TYPE app.uuid AS RANGE (subtype = text);
+		CREATE DOMAIN app.date AS app.uuid;
+		CREATE TABLE plain (a app.int8, b app.uuid[], c app.date, d int8);`)
+	tab := mustRead(t, conn).Table("public", "plain")
+	var got []string
+	for _, c := range tab.Columns {
+		got = append(got, c.BaseType)
+	}
+	require.Equal(t, []string{"app.int8", "app.uuid", "app.uuid", "int8"}, got)
+}
+
 func TestReadResolvesColumnTypes(t *testing.T) {
 	_, conn := connect(t, ugly)
 	tab := mustRead(t, conn).Table("Sales.EU", "Order.Items")

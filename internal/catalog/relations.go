@@ -23,7 +23,8 @@ func (r *reader) tables(ctx context.Context) error {
 		SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, c.relpersistence = 'u',
 			c.relrowsecurity, c.relforcerowsecurity,
 			CASE WHEN c.relrowsecurity THEN row_security_active(c.oid) ELSE false END,
-			has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
+			-- NULL for a table that is being dropped at this moment
+			coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), true),
 			pg_get_userbyid(c.relowner),
 			c.reltuples::bigint,
 			CASE WHEN c.relkind IN ('r', 'm') THEN coalesce(pg_table_size(c.oid), 0) ELSE 0 END,

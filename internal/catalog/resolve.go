@@ -14,6 +14,7 @@ type pgType struct {
 	element      uint32 // of a true array, else 0
 	typmod       int32  // of a domain, else -1
 	notNull      bool   // of a domain
+	shadows      bool   // has the name of one of PostgreSQL's own
 	enum         []string
 }
 
@@ -36,6 +37,8 @@ func (r *reader) typesInUse(ctx context.Context) (map[uint32]*pgType, error) {
 			CASE WHEN t.typtype <> 'd' AND e.typarray = t.oid THEN e.oid ELSE 0 END,
 			CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE -1 END,
 			t.typtype = 'd' AND t.typnotnull,
+			n.nspname <> 'pg_catalog' AND EXISTS (SELECT FROM pg_type p
+				WHERE p.typname = t.typname AND p.typnamespace = 'pg_catalog'::regnamespace),
 			(SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid)
 		FROM used u JOIN pg_type t ON t.oid = u.oid JOIN pg_namespace n ON n.oid = t.typnamespace
 			LEFT JOIN pg_type e ON e.oid = t.typelem`,
@@ -43,7 +46,7 @@ func (r *reader) typesInUse(ctx context.Context) (map[uint32]*pgType, error) {
 			var oid uint32
 			var kind string
 			t := &pgType{}
-			err := rows.Scan(&oid, &t.schema, &t.name, &kind, &t.base, &t.element, &t.typmod, &t.notNull, &t.enum)
+			err := rows.Scan(&oid, &t.schema, &t.name, &kind, &t.base, &t.element, &t.typmod, &t.notNull, &t.shadows, &t.enum)
 			if err != nil {
 				return err
 			}
@@ -75,6 +78,9 @@ func (c *Column) resolve(types map[uint32]*pgType, oid uint32, typmod int32) {
 			oid = t.element
 		default:
 			c.BaseType, c.TypeKind, c.Enum = t.name, t.kind, t.enum
+			if t.shadows {
+				c.BaseType = t.schema + "." + t.name
+			}
 			// A length is stored with the four bytes of a varlena header added.
 			if (t.name == "varchar" || t.name == "bpchar") && t.schema == "pg_catalog" && typmod >= 4 {
 				c.MaxLen = int(typmod - 4)

@@ -24,7 +24,7 @@ func compileRule(ctx context.Context, m *maskedColumn, env mask.Env) (*mask.Rule
 	}
 	var paths []mask.JSONPath
 	for _, d := range m.decision.JSON {
-		p := mask.JSONPath{Path: string(d.Path), Rule: d.Rule, Keep: d.Action == policy.Keep}
+		p := mask.JSONPath{Path: string(d.Path), Rule: d.Rule, Keep: d.Action == policy.Keep, Type: d.Type}
 		if d.Action == policy.Empty {
 			p.Rule = nullRule
 		}
@@ -44,10 +44,13 @@ func undecidedPaths(cd *policy.ColumnDecision) bool {
 	return false
 }
 
+// jsonRule stands for the rules of a document's places.
+const jsonRule = "json"
+
 // ruleText is the rule as plans and receipts show it.
 func ruleText(m *maskedColumn) string {
 	if len(m.decision.JSON) > 0 {
-		return "json"
+		return jsonRule
 	}
 	return m.rule.String()
 }

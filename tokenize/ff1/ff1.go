@@ -23,6 +23,7 @@ package ff1
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/fips140"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -55,6 +56,10 @@ var (
 	ErrNumeral = errors.New("ff1: not a numeral of the radix")
 )
 
+// ErrFIPS says that FIPS 140 is enforced in this process (GODEBUG=fips140=only), and
+// that FF1 is no part of Go's FIPS 140 module.
+var ErrFIPS = errors.New("ff1: format-preserving encryption is not in the FIPS 140 module, and GODEBUG=fips140=only is set")
+
 // A Cipher is FF1 under one key and radix. It is immutable apart from caches and
 // safe for concurrent use.
 type Cipher struct {
@@ -66,8 +71,12 @@ type Cipher struct {
 	workers sync.Pool
 }
 
-// New returns FF1 under key, which is not kept, for numerals below radix.
+// New returns FF1 under key, which is not kept, for numerals below radix. Where FIPS
+// 140 is enforced it returns [ErrFIPS].
 func New(key []byte, radix int) (*Cipher, error) {
+	if fips140.Enforced() {
+		return nil, ErrFIPS
+	}
 	if radix < MinRadix || radix > MaxRadix {
 		return nil, fmt.Errorf("%w, not %d", ErrRadix, radix)
 	}

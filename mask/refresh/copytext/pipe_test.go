@@ -145,7 +145,9 @@ func TestATargetThatRefusesIsTheCause(t *testing.T) {
 		"constraint": {rows(20000), `ALTER TABLE people ADD CONSTRAINT short CHECK (id < 100)`, "23514", "short"},
 		"NOT NULL":   {rows(20000), `ALTER TABLE people ADD also int NOT NULL`, "23502", "also"},
 		"type":       {rows(20000), `ALTER TABLE people ALTER name TYPE int USING 0`, "22P02", "line 1, column name"},
-		"no table":   {rows(20000), `DROP TABLE people`, "42P01", "people"},
+		"function under another's code": {rows(20000), `CREATE FUNCTION c(text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RAISE ''saw %'', $1 USING ERRCODE = ''check_violation''; END';
+			ALTER TABLE people ADD CHECK (c(name))`, "23514", "a row was refused"},
+		"no table": {rows(20000), `DROP TABLE people`, "42P01", "people"},
 		"at the end": {rows(3), `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''saw %'', NEW.name; END';
 			CREATE CONSTRAINT TRIGGER tr AFTER INSERT ON people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`, "P0001", "a row was refused"},
 	} {

@@ -3,6 +3,7 @@ package copytext
 import (
 	"bytes"
 	"errors"
+	"slices"
 )
 
 // A rowWriter is the io.Writer of COPY TO: it rewrites each row into the current
@@ -65,6 +66,11 @@ func (w *rowWriter) rewrite(p []byte) error {
 		if len(w.partial) > 0 {
 			w.partial = append(w.partial, line...)
 			line = w.partial
+		}
+		if len(line) > blockSize {
+			// Growing step by step to the size of a long row leaves several times that
+			// size behind.
+			w.block = slices.Grow(w.block, len(line)+len(line)/16)
 		}
 		var err error
 		if w.block, err = w.rewriter.appendRow(w.block, line); err != nil {

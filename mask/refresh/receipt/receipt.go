@@ -23,6 +23,9 @@ type Receipt struct {
 	Finished time.Time `json:"finished"`
 	// Policy is the privet.yaml that decided.
 	Policy Policy `json:"policy"`
+	// Keys names the keys that the deterministic rules used: the URI of their KEK,
+	// which is no secret.
+	Keys string `json:"keys,omitempty"`
 	// Source and Target are the databases.
 	Source Database `json:"source"`
 	Target Database `json:"target"`

@@ -179,6 +179,27 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// A frequent value is written down a few times, and every value once at least.
+func TestRecentLosesNothing(t *testing.T) {
+	var r recent
+	written, frequent := map[mark]bool{}, 0
+	for i := range uint64(50000) {
+		for _, m := range []mark{{fp: (i + 1) * 0x9e3779b97f4a7c15, tag: tag(i % 3)}, {fp: 7}, {fp: 7, tag: 1}} {
+			if !r.seen(m) {
+				written[m] = true
+				if m.fp == 7 && m.tag == 0 {
+					frequent++
+				}
+			}
+		}
+	}
+	require.Equal(t, 50002, len(written))
+	require.Less(t, frequent, 50001)
+	for i := range 1000 {
+		require.Equal(t, i > 0, r.seen(mark{fp: 11}), i)
+	}
+}
+
 func TestSpoolKeepsEverything(t *testing.T) {
 	for _, memory := range []int64{0, 50_000, 1 << 30} {
 		dir := t.TempDir()

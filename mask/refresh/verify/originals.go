@@ -37,6 +37,18 @@ func appendMark(dst []byte, fp uint64, t tag) []byte {
 	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint64(dst, fp), uint32(t))
 }
 
+// A recent holds the marks that came last, so that a value that half the rows
+// have, such as nobody@example.com, is not written down for each of them.
+type recent [1 << 12]mark
+
+// seen reports whether m came lately, and remembers it.
+func (r *recent) seen(m mark) bool {
+	last := &r[m.fp%uint64(len(r))]
+	was := *last == m
+	*last = m
+	return was
+}
+
 // marks decodes the records of a partition.
 func marks(dst []mark, b []byte) []mark {
 	dst = dst[:0]

@@ -66,6 +66,7 @@ func (r *run) readSource(ctx context.Context, conn *pgx.Conn, st *tableState) er
 	out := r.originals.raw.writer()
 	var problem error
 	var rec []byte
+	lately := new(recent)
 	for i := range st.columns {
 		c := &st.columns[i]
 		at[i] = sel.index(c.Name)
@@ -77,7 +78,11 @@ func (r *run) readSource(ctx context.Context, conn *pgx.Conn, st *tableState) er
 		extractors[i] = &extractor{
 			t: tok, typ: c.Type, shape: c.sourceShape, path: prints[i].path, known: r.known,
 			found: func(fp uint64, cl class, size int) {
-				rec = appendMark(rec[:0], fp, newTag(id, cl, size))
+				m := mark{fp, newTag(id, cl, size)}
+				if lately.seen(m) {
+					return
+				}
+				rec = appendMark(rec[:0], m.fp, m.tag)
 				if err := out.add(rec); err != nil {
 					problem = err
 				}

@@ -65,6 +65,9 @@ func (t *tokenizer) text(b []byte) {
 // there as two characters, as in JSON that is stored as text, and reports whether
 // there is one: it would otherwise hide the start of the word after it.
 func (t *tokenizer) unescape(b []byte) bool {
+	if bytes.IndexByte(b, '\\') < 0 {
+		return false
+	}
 	found := false
 	t.lines = t.lines[:0]
 	for {
