@@ -1,6 +1,6 @@
 # Everything needs Go, make and git, and sets up the rest itself.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench build fmt clean
+.PHONY: help demo test fips interop lint bench build fmt clean
 
 # The binaries and the tests need no C compiler.
 export CGO_ENABLED := 0
@@ -16,6 +16,12 @@ demo: build setup ## Refresh a staging database with masked data and call a side
 
 test: setup ## Run all tests, against a PostgreSQL that they start themselves.
 	go test $(PKG)
+
+fips: setup ## Run the tests of crypto with FIPS 140 enforced.
+	GODEBUG=fips140=only go test ./crypto/...
+
+interop: ## Exchange ciphertexts with the former path of Tink, in a module of its own.
+	cd examples/interop && go vet ./... && go test -count=1 ./...
 
 lint: ## gofmt, go vet, staticcheck, the floors and the documentation of exported names.
 	@unformatted=$$(gofmt -l .) && { [ -z "$$unformatted" ] || { echo "gofmt -w is needed:"; echo "$$unformatted"; exit 1; }; }

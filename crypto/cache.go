@@ -3,13 +3,22 @@ package crypto
 import (
 	"hash/maphash"
 	"math/bits"
+	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 )
 
 // A cacheKey names what a cache holds: a tenant, and a subject, domain or "".
 type cacheKey struct{ tenant, name string }
+
+// own returns k in memory of its own: a caller's string may be a few bytes of a
+// large document, which the cache would keep.
+func (k cacheKey) own() cacheKey {
+	return cacheKey{unique.Make(k.tenant).Value(), strings.Clone(k.name)}
+}
 
 // A cache is a bounded map that is read without a lock and without allocation: a
 // table of chains whose links are atomic pointers. Writers hold a mutex. When it is
@@ -17,36 +26,46 @@ type cacheKey struct{ tenant, name string }
 // that was not read since the hand last passed.
 type cache[V any] struct {
 	nameSeed, tenantSeed maphash.Seed
-	start                time.Time
-	life                 time.Duration
+	clock                *clock
 	limit                int
 	table                []atomic.Pointer[entry[V]]
 
-	mu    sync.Mutex
-	clock []*entry[V]
-	hand  int
+	mu   sync.Mutex
+	ring []*entry[V]
+	hand int
 }
 
+// An entry is one value. What every reader looks at stands first, in one cache line.
 type entry[V any] struct {
-	key     cacheKey
-	hash    uint64
-	value   *V
-	expires time.Duration // since the cache's start, on the monotonic clock
-	place   int           // in the clock; guarded by the cache's mutex
-	read    atomic.Bool
-	next    atomic.Pointer[entry[V]]
+	next  atomic.Pointer[entry[V]]
+	hash  uint64
+	value *V
+	due   time.Duration // from then on it is due for a refresh
+	key   cacheKey
+
+	read    atomic.Bool  // since the hand last passed
+	gone    atomic.Bool  // it was taken out: who remembers it must not use it
+	queued  atomic.Bool  // for a refresh
+	retry   atomic.Int64 // 0, or the load failed and is tried again from then on
+	began   time.Duration
+	expires time.Duration
+	// reloaded says that it was loaded because its predecessor lacked something.
+	reloaded bool
+	place    int // in the ring; guarded by the cache's mutex
 }
 
-// newCache returns a cache of at most limit values, each of which it returns for
-// life and no longer.
-func newCache[V any](limit int, life time.Duration) *cache[V] {
+// Values are refreshed when this part of their life is over; which moment between
+// the two is drawn anew for each.
+const refreshFrom, refreshTo = 0.75, 0.85
+
+// newCache returns a cache of at most limit values.
+func newCache[V any](limit int, c *clock) *cache[V] {
 	return &cache[V]{
 		nameSeed:   maphash.MakeSeed(),
 		tenantSeed: maphash.MakeSeed(),
-		start:      time.Now(),
-		life:       life,
+		clock:      c,
 		limit:      limit,
-		table:      make([]atomic.Pointer[entry[V]], 1<<bits.Len(uint(limit-1))),
+		table:      make([]atomic.Pointer[entry[V]], 2<<bits.Len(uint(limit-1))),
 	}
 }
 
@@ -62,42 +81,55 @@ func (c *cache[V]) bucket(hash uint64) *atomic.Pointer[entry[V]] {
 	return &c.table[hash&uint64(len(c.table)-1)]
 }
 
-// get returns the value of k, or nil where there is none or its life is over.
+// get returns the value of k, or nil where there is none or it is due for a refresh,
+// which it may see as much as tickEvery late.
 func (c *cache[V]) get(k cacheKey) *V {
 	e := c.find(k, c.hash(k))
-	if e == nil || time.Since(c.start) >= e.expires {
+	if e == nil || c.clock.coarse() >= e.due {
 		return nil
 	}
+	e.touch()
+	return e.value
+}
+
+// touch keeps e from leaving.
+func (e *entry[V]) touch() {
 	// Written only when it changes, so that readers share the cache line.
 	if !e.read.Load() {
 		e.read.Store(true)
 	}
-	return e.value
 }
 
-// put stores v under k, in the place of an older value or of one that leaves.
-func (c *cache[V]) put(k cacheKey, v *V) {
+// lookup returns the entry of k, however old, or nil.
+func (c *cache[V]) lookup(k cacheKey) *entry[V] { return c.find(k, c.hash(k)) }
+
+// put stores e, of which key, value, began and expires are set, in the place of an
+// older value or of one that leaves.
+func (c *cache[V]) put(e *entry[V]) {
+	e.key = e.key.own()
+	e.hash = c.hash(e.key)
+	part := refreshFrom + (refreshTo-refreshFrom)*rand.Float64()
+	e.due = e.began + time.Duration(part*float64(e.expires-e.began))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := &entry[V]{key: k, hash: c.hash(k), value: v, expires: time.Since(c.start) + c.life}
-	if old := c.find(k, e.hash); old != nil {
+	if old := c.find(e.key, e.hash); old != nil {
 		e.place = old.place
-	} else if len(c.clock) < c.limit {
-		e.place = len(c.clock)
-		c.clock = append(c.clock, nil)
+		e.read.Store(old.read.Load())
+	} else if len(c.ring) < c.limit {
+		e.place = len(c.ring)
+		c.ring = append(c.ring, nil)
 	} else {
 		e.place = c.victim()
 	}
-	if old := c.clock[e.place]; old != nil {
+	if old := c.ring[e.place]; old != nil {
 		c.unlink(old)
 	}
-	c.clock[e.place] = e
+	c.ring[e.place] = e
 	head := c.bucket(e.hash)
 	e.next.Store(head.Load())
 	head.Store(e)
 }
 
-// find returns the entry of k, its life over or not, or nil.
 func (c *cache[V]) find(k cacheKey, hash uint64) *entry[V] {
 	for e := c.bucket(hash).Load(); e != nil; e = e.next.Load() {
 		if e.hash == hash && e.key == k {
@@ -109,11 +141,10 @@ func (c *cache[V]) find(k cacheKey, hash uint64) *entry[V] {
 
 // victim moves the hand to the entry that leaves, and returns its place.
 func (c *cache[V]) victim() int {
-	now := time.Since(c.start)
 	for {
 		place := c.hand
-		c.hand = (c.hand + 1) % len(c.clock)
-		if e := c.clock[place]; now >= e.expires || !e.read.Swap(false) {
+		c.hand = (c.hand + 1) % len(c.ring)
+		if !c.ring[place].read.Swap(false) {
 			return place
 		}
 	}
@@ -122,6 +153,7 @@ func (c *cache[V]) victim() int {
 // unlink takes e out of its chain. A reader that stands on e goes on to what
 // follows it.
 func (c *cache[V]) unlink(e *entry[V]) {
+	e.gone.Store(true)
 	link := c.bucket(e.hash)
 	for at := link.Load(); at != nil; at = link.Load() {
 		if at == e {
@@ -132,20 +164,50 @@ func (c *cache[V]) unlink(e *entry[V]) {
 	}
 }
 
-// clear takes everything out.
-func (c *cache[V]) clear() {
+// discard takes out the value of k.
+func (c *cache[V]) discard(k cacheKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := range c.table {
-		c.table[i].Store(nil)
+	e := c.lookup(k)
+	if e == nil {
+		return
 	}
-	clear(c.clock)
-	c.clock, c.hand = c.clock[:0], 0
+	c.unlink(e)
+	last := len(c.ring) - 1
+	c.ring[e.place] = c.ring[last]
+	c.ring[e.place].place = e.place
+	c.ring[last] = nil
+	c.shrink(last)
 }
 
-// size returns how many values the cache holds, dead ones included.
+// remove takes out every value whose key match names.
+func (c *cache[V]) remove(match func(cacheKey) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := 0
+	for _, e := range c.ring {
+		if match(e.key) {
+			c.unlink(e)
+			continue
+		}
+		e.place = kept
+		c.ring[kept] = e
+		kept++
+	}
+	clear(c.ring[kept:])
+	c.shrink(kept)
+}
+
+func (c *cache[V]) shrink(n int) {
+	c.ring = c.ring[:n]
+	if c.hand >= n {
+		c.hand = 0
+	}
+}
+
+// size returns how many values the cache holds, old ones included.
 func (c *cache[V]) size() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.clock)
+	return len(c.ring)
 }

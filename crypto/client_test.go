@@ -18,9 +18,16 @@ import (
 	"github.com/privet-dev/privet/crypto/kms/kmstest"
 	"github.com/privet-dev/privet/event"
 	"github.com/privet-dev/privet/internal/fault"
+	"github.com/privet-dev/privet/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
+
+// tests runs the tests; a server that they started is stopped when they end.
+type tests struct{ *testing.M }
+
+// Run runs the tests.
+func (m tests) Run() int { return pgtest.Main(m.M) }
 
 func encrypt(t testing.TB, c *crypto.Client, plaintext string, at crypto.Context) []byte {
 	t.Helper()

@@ -21,6 +21,39 @@
 // keystore knows subjects by a keyed hash of their ids. Subkeys of domains
 // ([Client.Subkey]) serve tokens, pseudonyms and masks.
 //
+// # Erasure
+//
+// [Client.Shred] puts a tombstone in the place of a subject's keyring: everything
+// encrypted under it is unreadable from then on, in the database, in its backups, at a
+// partner's, and the subject never gets keys again ([ErrErased]). This client knows at
+// once. Others hold the keys in memory for CacheLife at most; a keystore in PostgreSQL
+// or SQLite tells them within about a second ([keystore.Watcher]).
+//
+// A keystore restored from a backup brings back keyrings that were shredded since, and
+// the key service still opens them. Against that stands the ledger
+// ([github.com/privet-dev/privet/crypto/ledger]), kept and backed up apart from the
+// keystore. Shred enters the erasure there first. The keyset that names a tenant's
+// subjects carries, in its row of the keystore, the number of the last entry that
+// this keystore has the tombstones of; a backup holds it as it was. Whenever keyrings
+// of subjects are loaded, that row is read in the same statement, and the number is
+// compared with the ledger's last:
+//
+//	equal          the keyrings are used
+//	keystore less  it was restored, or a process died between entry and tombstone:
+//	               the missing tombstones are set, the number is raised, and the
+//	               keyrings are read again before anything is served
+//	keystore more  the ledger was lost or exchanged: [ErrLedger], until it is brought
+//	               back or [Client.Replay] has entered the tombstones that it lacks
+//
+// So no call is served from a restored keystore, even where it was restored under a
+// running process, and what is in memory costs nothing more. A ledger of another
+// keystore, and a keystore restored from before the tenant's first subject, are
+// ErrLedger too. A keystore into which rows were copied back singly needs Replay,
+// which compares entry by entry.
+//
+// Shredding reaches what is under the subject's keyring and nothing else:
+// [NotShredded] lists the rest.
+//
 // # What stays compatible
 //
 // A ciphertext is what Tink's AEAD writes, so that any Tink opens it with the
@@ -34,6 +67,16 @@
 // key id (u32be), with lp(x) = u32be(len x) ‖ x. [EncodeText] gives the form for JSON
 // and text columns. These formats do not change.
 //
+// A stream ([Client.NewEncryptWriter]) is a header and then an exact Tink stream,
+// AES256-GCM-HKDF-1MB, under a key of its own (32 random bytes):
+//
+//	"privet" ‖ version (1) ‖ wrapping (1) ‖ length (u16be) ‖ wrapped key ‖ Tink stream
+//
+// Version is 1. Wrapping is 1 where the wrapped key is a ciphertext of the tenant's
+// value keyring, with the associated data "privet/stream/1" ‖ lp(tenant) ‖ lp("") ‖
+// lp(field); it is 2 where a KEK wraps it (package envelope). The associated data of
+// the Tink stream is the same and then the whole header, "privet" to wrapped key.
+//
 // # Limits
 //
 // A process draws a salt per key and seals at most 2^20 messages under it, with
@@ -42,7 +85,7 @@
 // below 2^-32 (the bound of NIST SP 800-38D, section 8). One value is at most 64 GiB,
 // and is held in memory; a few kilobytes is what this is made for.
 //
-// It runs under GODEBUG=fips140=only: sealing and opening use the standard library
-// alone. The key derivation of XAES is NIST SP 800-108 over AES-CMAC, built here on
+// It runs under GODEBUG=fips140=only, streams excepted ([ErrFIPS]): sealing and
+// opening use the standard library alone. The key derivation of XAES is NIST SP 800-108 over AES-CMAC, built here on
 // crypto/aes, outside of the validated module.
 package crypto

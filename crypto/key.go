@@ -1,7 +1,6 @@
 package crypto
 
 import (
-	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
@@ -32,13 +31,16 @@ const recentSalts = 4
 // A dataKey seals and opens under one key of a keyring. It is safe for concurrent
 // use. Exactly one of kdf and gcm is set: XAES-256-GCM has a kdf.
 type dataKey struct {
+	// current seals under this process's salt. For AES-256-GCM it is set once.
+	current atomic.Pointer[sealer]
+	// first is the memory of the first sealer: a key that is one of many thousands
+	// is rarely in the processor's caches, and has what sealing needs in one place.
+	first    sealer
+	used     atomic.Bool // first is taken
 	id       uint32
 	saltSize int
 	kdf      *cmac.CMAC
 	gcm      cipher.AEAD
-
-	// current seals under this process's salt. For AES-256-GCM it is set once.
-	current atomic.Pointer[sealer]
 	// recent holds the derived keys of salts that were read and proved genuine, each
 	// at the place that its first byte says.
 	recent [recentSalts]atomic.Pointer[opener]
@@ -46,31 +48,40 @@ type dataKey struct {
 
 // A sealer is one derived key and what stands before everything it seals.
 type sealer struct {
-	header   [prefixSize + saltSize]byte
-	size     int // of the header: shorter where there is no salt
 	aead     cipher.AEAD
 	messages atomic.Uint64
+	counted  bool // its messages are limited
+	size     uint8
+	header   [prefixSize + saltSize]byte // size bytes of it: shorter where there is no salt
 }
 
+// An opener is a derived key of another's salt, with the header that names it.
 type opener struct {
-	salt [saltSize]byte
-	aead cipher.AEAD
+	aead   cipher.AEAD
+	size   uint8
+	header [prefixSize + saltSize]byte
 }
 
 func newXAESKey(id uint32, key []byte, size int) (*dataKey, error) {
-	kdf, err := cmac.New(key)
-	if err != nil {
-		return nil, err
-	}
-	return &dataKey{id: id, saltSize: size, kdf: kdf}, nil
+	k := &dataKey{}
+	return k, k.initXAES(id, key, size)
 }
 
 func newGCMKey(id uint32, key []byte) (*dataKey, error) {
-	gcm, err := newGCM(key)
-	if err != nil {
-		return nil, err
-	}
-	return &dataKey{id: id, gcm: gcm}, nil
+	k := &dataKey{}
+	return k, k.initGCM(id, key)
+}
+
+func (k *dataKey) initXAES(id uint32, key []byte, size int) (err error) {
+	k.id, k.saltSize = id, size
+	k.kdf, err = cmac.New(key)
+	return err
+}
+
+func (k *dataKey) initGCM(id uint32, key []byte) (err error) {
+	k.id = id
+	k.gcm, err = newGCM(key)
+	return err
 }
 
 // overhead is how many bytes a ciphertext has above its plaintext.
@@ -78,29 +89,41 @@ func (k *dataKey) overhead() int { return prefixSize + k.saltSize + ivSize + tag
 
 // seal appends the ciphertext of plaintext to dst.
 func (k *dataKey) seal(dst, plaintext, ad []byte) ([]byte, error) {
+	return k.sealWith(&scratch{ad: ad}, dst, plaintext)
+}
+
+// sealWith is seal with the associated data in w.
+func (k *dataKey) sealWith(w *scratch, dst, plaintext []byte) ([]byte, error) {
 	if uint64(len(plaintext)) > maxPlaintext {
 		return dst, ErrTooLarge
 	}
 	s := k.current.Load()
-	if s == nil || (k.kdf != nil && s.messages.Add(1) > maxMessagesPerSalt) {
+	if s == nil || s.counted && !w.count(s) {
 		var err error
 		if s, err = k.nextSealer(); err != nil {
 			return dst, err
 		}
 	}
-	out := slices.Grow(dst, k.overhead()+len(plaintext))
+	out := dst
+	if need := int(s.size) + ivSize + tagSize + len(plaintext); cap(out)-len(out) < need {
+		out = slices.Grow(out, need)
+	}
 	out = append(out, s.header[:s.size]...)
-	return s.aead.Seal(out, nil, plaintext, ad), nil
+	return s.aead.Seal(out, nil, plaintext, w.ad), nil
 }
 
 // nextSealer returns a sealer with room for one message, which it has counted.
 func (k *dataKey) nextSealer() (*sealer, error) {
 	for {
 		old := k.current.Load()
-		if old != nil && (k.kdf == nil || old.messages.Add(1) <= maxMessagesPerSalt) {
+		if old != nil && (!old.counted || old.messages.Add(1) <= maxMessagesPerSalt) {
 			return old, nil
 		}
-		fresh := &sealer{size: prefixSize + k.saltSize, aead: k.gcm}
+		fresh := &k.first
+		if k.used.Swap(true) {
+			fresh = &sealer{}
+		}
+		fresh.size, fresh.counted, fresh.aead = uint8(prefixSize+k.saltSize), k.kdf != nil, k.gcm
 		fresh.header[0] = prefixStart
 		binary.BigEndian.PutUint32(fresh.header[1:], k.id)
 		if k.kdf != nil {
@@ -118,9 +141,12 @@ func (k *dataKey) nextSealer() (*sealer, error) {
 	}
 }
 
-// open appends the plaintext of ciphertext, whose prefix names this key, to dst.
-// On any error it returns dst as it was, and ErrDecrypt.
+// open appends the plaintext of ciphertext to dst. On any error it returns dst as it
+// was, and ErrDecrypt. The prefix must name this key.
 func (k *dataKey) open(dst, ciphertext, ad []byte) ([]byte, error) {
+	if aead := k.known(ciphertext); aead != nil {
+		return openWith(aead, dst, ciphertext[prefixSize+k.saltSize:], ad)
+	}
 	if len(ciphertext) < k.overhead() {
 		return dst, ErrDecrypt
 	}
@@ -128,13 +154,6 @@ func (k *dataKey) open(dst, ciphertext, ad []byte) ([]byte, error) {
 		return openWith(k.gcm, dst, ciphertext[prefixSize:], ad)
 	}
 	salt, body := ciphertext[prefixSize:prefixSize+k.saltSize], ciphertext[prefixSize+k.saltSize:]
-	if s := k.current.Load(); s != nil && bytes.Equal(s.header[prefixSize:s.size], salt) {
-		return openWith(s.aead, dst, body, ad)
-	}
-	place := &k.recent[salt[0]%recentSalts]
-	if o := place.Load(); o != nil && bytes.Equal(o.salt[:k.saltSize], salt) {
-		return openWith(o.aead, dst, body, ad)
-	}
 	aead, err := deriveXAES(k.kdf, salt)
 	if err != nil {
 		return dst, ErrDecrypt
@@ -142,11 +161,26 @@ func (k *dataKey) open(dst, ciphertext, ad []byte) ([]byte, error) {
 	out, err := openWith(aead, dst, body, ad)
 	if err == nil {
 		// Only what proved genuine is remembered: forged salts push nothing out.
-		o := &opener{aead: aead}
-		copy(o.salt[:], salt)
-		place.Store(o)
+		o := &opener{aead: aead, size: uint8(prefixSize + k.saltSize)}
+		copy(o.header[:o.size], ciphertext)
+		k.recent[salt[0]%recentSalts].Store(o)
 	}
 	return out, err
+}
+
+// known returns the derived key that ciphertext names by key id and salt, or nil.
+// That it names this key is settled with it.
+func (k *dataKey) known(ciphertext []byte) cipher.AEAD {
+	if len(ciphertext) <= prefixSize+saltSize {
+		return nil
+	}
+	if s := k.current.Load(); s != nil && string(ciphertext[:s.size]) == string(s.header[:s.size]) {
+		return s.aead
+	}
+	if o := k.recent[ciphertext[prefixSize]%recentSalts].Load(); o != nil && string(ciphertext[:o.size]) == string(o.header[:o.size]) {
+		return o.aead
+	}
+	return nil
 }
 
 func openWith(aead cipher.AEAD, dst, body, ad []byte) ([]byte, error) {

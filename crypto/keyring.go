@@ -57,7 +57,19 @@ func (a Algorithm) parameters() (key.Parameters, error) {
 // under GODEBUG=fips140=only.
 type keyring struct {
 	primary *dataKey
-	keys    []*dataKey
+	// own is the memory of the primary key, beside what points to it.
+	own  dataKey
+	keys []*dataKey
+	// disabled are the ids of keys that are there and must not be used.
+	disabled []uint32
+	// version is that of the record it was read from.
+	version int64
+	// stored identifies what the record held: its keys need not be made ready again
+	// while that stays.
+	stored uint64
+	// subject is the keyed hash of the subject whose keyring it is, or "".
+	subject string
+	_       [40]byte
 }
 
 var _ tink.AEAD = (*keyring)(nil)
@@ -72,11 +84,15 @@ func newKeyring(h *keyset.Handle) (*keyring, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKeyring, err)
 		}
-		k, err := newDataKey(e)
-		if err != nil {
+		k := &r.own
+		if !e.IsPrimary() {
+			k = &dataKey{}
+		}
+		if err := k.init(e); err != nil {
 			return nil, err
 		}
 		if e.KeyStatus() != keyset.Enabled {
+			r.disabled = append(r.disabled, k.id)
 			continue
 		}
 		if r.lookup(k.id) != nil {
@@ -93,19 +109,20 @@ func newKeyring(h *keyset.Handle) (*keyring, error) {
 	return r, nil
 }
 
-func newDataKey(e *keyset.Entry) (*dataKey, error) {
-	refuse := func(what string) (*dataKey, error) {
-		return nil, fmt.Errorf("%w: key %08x is %s; only TINK-prefixed AES-256-GCM and XAES-256-GCM keys are accepted", ErrKeyring, e.KeyID(), what)
+// init makes k the key of e.
+func (k *dataKey) init(e *keyset.Entry) error {
+	refuse := func(what string) error {
+		return fmt.Errorf("%w: key %08x is %s; only TINK-prefixed AES-256-GCM and XAES-256-GCM keys are accepted", ErrKeyring, e.KeyID(), what)
 	}
-	switch k := e.Key().(type) {
+	switch key := e.Key().(type) {
 	case *xaesgcm.Key:
-		p, ok := k.Parameters().(*xaesgcm.Parameters)
+		p, ok := key.Parameters().(*xaesgcm.Parameters)
 		if !ok || p.Variant() != xaesgcm.VariantTink {
 			return refuse("an XAES-256-GCM key without the TINK prefix")
 		}
-		return newXAESKey(e.KeyID(), k.KeyBytes().Data(insecuresecretdataaccess.Token{}), p.SaltSizeInBytes())
+		return k.initXAES(e.KeyID(), key.KeyBytes().Data(insecuresecretdataaccess.Token{}), p.SaltSizeInBytes())
 	case *aesgcm.Key:
-		p, ok := k.Parameters().(*aesgcm.Parameters)
+		p, ok := key.Parameters().(*aesgcm.Parameters)
 		switch {
 		case !ok || p.Variant() != aesgcm.VariantTink:
 			return refuse("an AES-GCM key without the TINK prefix")
@@ -114,9 +131,9 @@ func newDataKey(e *keyset.Entry) (*dataKey, error) {
 		case p.IVSizeInBytes() != ivSize || p.TagSizeInBytes() != tagSize:
 			return refuse("an AES-GCM key with an unusual nonce or tag")
 		}
-		return newGCMKey(e.KeyID(), k.KeyBytes().Data(insecuresecretdataaccess.Token{}))
+		return k.initGCM(e.KeyID(), key.KeyBytes().Data(insecuresecretdataaccess.Token{}))
 	default:
-		return refuse(fmt.Sprintf("of the type %T", k))
+		return refuse(fmt.Sprintf("of the type %T", key))
 	}
 }
 
@@ -140,6 +157,9 @@ func (r *keyring) find(ciphertext []byte) *dataKey {
 
 // open appends the plaintext of ciphertext to dst.
 func (r *keyring) open(dst, ciphertext, ad []byte) ([]byte, error) {
+	if aead := r.own.known(ciphertext); aead != nil {
+		return openWith(aead, dst, ciphertext[prefixSize+r.own.saltSize:], ad)
+	}
 	k := r.find(ciphertext)
 	if k == nil {
 		return dst, ErrDecrypt

@@ -121,26 +121,91 @@ func TestKeystoreErrorsAreNotRemembered(t *testing.T) {
 	requireOpens(t, c, "x", ciphertext, benchAt)
 }
 
-func TestCacheLife(t *testing.T) {
+// Keys that are in use are read again in the background before their life is over,
+// once however many use them, and nobody waits for it.
+func TestKeysInUseAreRefreshedInTheBackground(t *testing.T) {
+	w := newWorld(t)
+	w.config.CacheLife = 100 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		c := w.client(t)
+		ciphertext := encrypt(t, c, "x", benchAt)
+		gets := w.store.gets.Load()
+		time.Sleep(74 * time.Second)
+		requireOpens(t, c, "x", ciphertext, benchAt)
+		synctest.Wait()
+		require.Equal(t, gets, w.store.gets.Load(), "not due yet")
+		time.Sleep(12 * time.Second)
+		release := make(chan struct{})
+		slow := func(context.Context) error {
+			<-release
+			return nil
+		}
+		w.store.hook.Store(&slow)
+		defer w.store.hook.Store(nil)
+		for range 100 {
+			requireOpens(t, c, "x", ciphertext, benchAt)
+		}
+		synctest.Wait()
+		require.Equal(t, gets+1, w.store.gets.Load(), "one flight")
+		close(release)
+		synctest.Wait()
+		require.Equal(t, gets+2, w.store.gets.Load(), "keyring and root")
+		require.EqualValues(t, 1, w.kek.unwraps.Load())
+		for range 20 {
+			time.Sleep(90 * time.Second)
+			requireOpens(t, c, "x", ciphertext, benchAt)
+			synctest.Wait()
+		}
+		require.Equal(t, gets+42, w.store.gets.Load())
+		require.EqualValues(t, 21, w.kek.unwraps.Load(), "once in a cache life")
+	})
+}
+
+// Keyrings that are due at the same time are read together, not one by one.
+func TestRefreshesAreReadTogether(t *testing.T) {
+	w := newWorld(t)
+	const subjects = 2000
+	synctest.Test(t, func(t *testing.T) {
+		c := w.client(t)
+		ciphertexts := sealed(t, c, items(subjects))
+		time.Sleep(280 * time.Second)
+		slow := func(context.Context) error {
+			time.Sleep(time.Millisecond)
+			return nil
+		}
+		w.store.hook.Store(&slow)
+		defer w.store.hook.Store(nil)
+		gets := w.store.gets.Load()
+		for i := range ciphertexts {
+			requireOpens(t, c, fmt.Sprint("value ", i), ciphertexts[i].Data, ciphertexts[i].At)
+		}
+		time.Sleep(time.Second)
+		require.Less(t, w.store.gets.Load()-gets, int64(20))
+		time.Sleep(200 * time.Second) // past the life of what was not refreshed
+		gets = w.store.gets.Load()
+		for _, r := range c.DecryptBatch(t.Context(), ciphertexts) {
+			require.NoError(t, r.Err)
+		}
+		require.Equal(t, gets, w.store.gets.Load(), "all were refreshed")
+	})
+}
+
+// Keys that nobody used are read when they are needed, and not served past their life.
+func TestIdleKeysExpire(t *testing.T) {
 	w := newWorld(t)
 	w.config.CacheLife = time.Minute
 	synctest.Test(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", benchAt)
-		time.Sleep(59 * time.Second)
 		gets := w.store.gets.Load()
-		requireOpens(t, c, "x", ciphertext, benchAt)
-		require.Equal(t, gets, w.store.gets.Load())
-		require.Zero(t, w.kek.unwraps.Load())
-		time.Sleep(2 * time.Second)
+		time.Sleep(61 * time.Second)
 		requireOpens(t, c, "x", ciphertext, benchAt)
 		require.Equal(t, gets+2, w.store.gets.Load(), "keyring and root")
 		require.EqualValues(t, 1, w.kek.unwraps.Load())
-		require.EqualValues(t, 1, w.kek.wraps.Load())
 	})
 }
 
-func TestCancellationFailsNobodyElse(t *testing.T) {
+func TestFirstCallersCancellationFailsNobodyElse(t *testing.T) {
 	w := newWorld(t)
 	ciphertext := encrypt(t, w.client(t), "x", benchAt)
 	synctest.Test(t, func(t *testing.T) {

@@ -21,14 +21,17 @@ func (c *Client) Decrypt(ctx context.Context, ciphertext []byte, at Context) ([]
 // On error it returns dst as it was; the room behind it may have been overwritten,
 // never with unauthenticated plaintext.
 func (c *Client) AppendDecrypt(ctx context.Context, dst, ciphertext []byte, at Context) ([]byte, error) {
-	r, err := c.readRing(ctx, &at)
-	if err != nil {
-		return dst, err
+	w := c.scratches.Get().(*scratch)
+	r := c.warm(w, &at)
+	if r == nil || r.find(ciphertext) == nil {
+		var err error
+		if r, err = c.readRingFor(ctx, &at, ciphertext); err != nil {
+			return dst, err
+		}
+		w.cold(&at)
 	}
-	ad := adBuffers.Get().(*[]byte)
-	*ad = at.appendAD((*ad)[:0])
-	out, err := r.open(dst, ciphertext, *ad)
-	adBuffers.Put(ad)
+	out, err := r.open(dst, ciphertext, w.ad)
+	c.scratches.Put(w)
 	return out, err
 }
 
@@ -37,7 +40,7 @@ func (c *Client) AppendDecrypt(ctx context.Context, dst, ciphertext []byte, at C
 // newest key. It looks at the key's id and authenticates nothing; a ciphertext whose
 // key is not there is [ErrDecrypt].
 func (c *Client) Stale(ctx context.Context, ciphertext []byte, at Context) (bool, error) {
-	r, err := c.readRing(ctx, &at)
+	r, err := c.readRingFor(ctx, &at, ciphertext)
 	if err != nil {
 		return false, err
 	}

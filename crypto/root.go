@@ -1,12 +1,11 @@
 package crypto
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"sync"
+	"time"
 
-	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/privet-dev/privet/crypto/keystore"
@@ -24,42 +23,45 @@ const (
 // root returns the tenant's root, which wraps its keyrings and nothing else. It is
 // the only keyring that the KEK wraps.
 func (c *Client) root(ctx context.Context, tenant string, in intent) (*keyring, error) {
-	k := cacheKey{tenant: tenant}
-	if r := c.roots.get(k); r != nil {
-		return r, nil
-	}
-	r, err := c.roots.load(ctx, k, read, func(ctx context.Context) (*keyring, error) {
-		return c.readRoot(ctx, tenant)
-	})
-	if in == create && errors.Is(err, errAbsent) {
-		return c.roots.load(ctx, k, create, func(ctx context.Context) (*keyring, error) {
-			return c.createRoot(ctx, tenant)
-		})
-	}
+	r, _, err := c.rootUntil(ctx, tenant, in)
 	return r, err
 }
 
+// rootUntil also returns when the root's life ends, which is past where it is served
+// in its grace. What it wraps must not live on as if the key service had confirmed
+// the root.
+func (c *Client) rootUntil(ctx context.Context, tenant string, in intent) (*keyring, time.Duration, error) {
+	return c.roots.load(ctx, cacheKey{tenant: tenant}, in)
+}
+
+// fetchRoots reads or makes roots, each by a call of the key service.
+func (c *Client) fetchRoots(ctx context.Context, in intent, keys []cacheKey, done func(int, outcome[keyring])) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	for i, k := range keys {
+		group.Go(func() {
+			load := c.readRoot
+			if in == create {
+				load = c.createRoot
+			}
+			r, err := load(ctx, k.tenant)
+			switch {
+			case err == nil:
+				c.granted(k.tenant)
+			case errors.Is(err, kms.ErrDenied):
+				c.denied(k.tenant)
+			}
+			done(i, outcome[keyring]{value: r, err: err})
+		})
+	}
+}
+
 func (c *Client) readRoot(ctx context.Context, tenant string) (*keyring, error) {
-	rec, err := c.fetch(ctx, keystore.ID{Tenant: tenant, Purpose: purposeRoot})
+	r, err := c.openRoot(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	aead := &kekAEAD{kek: c.kek, encryptionContext: kms.RootContext(tenant)}
-	h, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(rec.Wrapped)), aead, nil)
-	switch {
-	case errors.Is(aead.err, kms.ErrInvalid):
-		return nil, fmt.Errorf("%w: the root of tenant %q, wrapped by %s, cannot be unwrapped by %s: %w",
-			ErrKeyring, tenant, rec.KEK, c.kek.URI(), aead.err)
-	case aead.err != nil:
-		return nil, fmt.Errorf("crypto: unwrapping the root of tenant %q: %w", tenant, aead.err)
-	case err != nil:
-		return nil, fmt.Errorf("%w: the root of tenant %q is malformed", ErrKeyring, tenant)
-	}
-	r, err := newKeyring(h)
-	if err != nil {
-		return nil, fmt.Errorf("root of tenant %q: %w", tenant, err)
-	}
-	return r, nil
+	return r.ring, nil
 }
 
 func (c *Client) createRoot(ctx context.Context, tenant string) (*keyring, error) {
@@ -67,18 +69,14 @@ func (c *Client) createRoot(ctx context.Context, tenant string) (*keyring, error
 	if err != nil {
 		return nil, err
 	}
-	var wrapped bytes.Buffer
-	aead := &kekAEAD{kek: c.kek, encryptionContext: kms.RootContext(tenant)}
-	if err := h.WriteWithContext(ctx, keyset.NewBinaryWriter(&wrapped), aead, nil); err != nil {
-		if aead.err != nil {
-			err = aead.err
-		}
-		return nil, fmt.Errorf("crypto: wrapping a new root of tenant %q: %w", tenant, err)
+	wrapped, err := wrapRoot(ctx, c.kek, tenant, h)
+	if err != nil {
+		return nil, err
 	}
 	err = c.insert(ctx, keystore.Record{
 		ID:      keystore.ID{Tenant: tenant, Purpose: purposeRoot},
 		State:   keystore.Active,
-		Wrapped: wrapped.Bytes(),
+		Wrapped: wrapped,
 		KEK:     c.kek.URI(),
 	}, h)
 	if errors.Is(err, keystore.ErrExists) {
@@ -87,7 +85,12 @@ func (c *Client) createRoot(ctx context.Context, tenant string) (*keyring, error
 	if err != nil {
 		return nil, err
 	}
-	return newKeyring(h)
+	r, err := newKeyring(h)
+	if err != nil {
+		return nil, err
+	}
+	r.version = 1
+	return r, nil
 }
 
 // kekAEAD lets Tink wrap a keyset by a KEK. What the KEK binds is its encryption

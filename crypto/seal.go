@@ -1,20 +1,10 @@
 package crypto
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // Overhead is how many bytes a ciphertext of [XAES256GCM] has above its plaintext:
 // the Tink prefix (5), the salt (12), the nonce (12) and the tag (16).
 const Overhead = prefixSize + saltSize + ivSize + tagSize
-
-// Associated data goes to the cipher through an interface, which makes it escape;
-// the pool keeps that from being an allocation per message.
-var adBuffers = sync.Pool{New: func() any {
-	b := make([]byte, 0, 256)
-	return &b
-}}
 
 // Encrypt returns the ciphertext of plaintext, which may be empty, in the Tink
 // format: 0x01, the key's id, a salt and a nonce, the encrypted bytes, a tag. The
@@ -32,13 +22,16 @@ func (c *Client) Encrypt(ctx context.Context, plaintext []byte, at Context) ([]b
 // len(plaintext)+[Overhead] bytes and the keyring in memory it does not allocate.
 // The room behind dst must not overlap plaintext. On error it returns dst as it was.
 func (c *Client) AppendEncrypt(ctx context.Context, dst, plaintext []byte, at Context) ([]byte, error) {
-	r, err := c.ring(ctx, &at, create)
-	if err != nil {
-		return dst, err
+	w := c.scratches.Get().(*scratch)
+	r := c.warm(w, &at)
+	if r == nil {
+		var err error
+		if r, err = c.ring(ctx, &at, create); err != nil {
+			return dst, err
+		}
+		w.cold(&at)
 	}
-	ad := adBuffers.Get().(*[]byte)
-	*ad = at.appendAD((*ad)[:0])
-	out, err := r.primary.seal(dst, plaintext, *ad)
-	adBuffers.Put(ad)
+	out, err := r.primary.sealWith(w, dst, plaintext)
+	c.scratches.Put(w)
 	return out, err
 }

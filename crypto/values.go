@@ -2,8 +2,7 @@ package crypto
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"hash/maphash"
 
 	"github.com/tink-crypto/tink-go/v2/keyset"
 
@@ -26,24 +25,7 @@ func (c *Client) loadRing(ctx context.Context, tenant, subject string, in intent
 	if err := checkName("tenant", tenant); err != nil {
 		return nil, err
 	}
-	k := cacheKey{tenant, subject}
-	r, err := c.rings.load(ctx, k, read, func(ctx context.Context) (*keyring, error) {
-		id, err := c.ringID(ctx, tenant, subject, read)
-		if err != nil {
-			return nil, err
-		}
-		return ringOf(id)(c.readWrapped(ctx, id))
-	})
-	if in == create && errors.Is(err, errAbsent) {
-		return c.rings.load(ctx, k, create, func(ctx context.Context) (*keyring, error) {
-			id, err := c.ringID(ctx, tenant, subject, create)
-			if err != nil {
-				return nil, err
-			}
-			p, err := c.newKeys.parameters()
-			return ringOf(id)(c.createWrapped(ctx, id, p, err))
-		})
-	}
+	r, _, err := c.rings.load(ctx, cacheKey{tenant, subject}, in)
 	return r, err
 }
 
@@ -59,16 +41,62 @@ func (c *Client) ringID(ctx context.Context, tenant, subject string, in intent) 
 	return keystore.ID{Tenant: tenant, Purpose: purposeSubject, Subject: hash}, nil
 }
 
-// ringOf makes a keyset, or passes the error on.
-func ringOf(id keystore.ID) func(*keyset.Handle, error) (*keyring, error) {
-	return func(h *keyset.Handle, err error) (*keyring, error) {
-		if err != nil {
-			return nil, err
+// fetchRings reads or makes value and subject keyrings.
+func (c *Client) fetchRings(ctx context.Context, in intent, keys []cacheKey, done func(int, outcome[keyring])) {
+	namers, failed := c.subjectNamers(ctx, in, keys)
+	ids, places := make([]keystore.ID, 0, len(keys)), make([]int, 0, len(keys))
+	for i, k := range keys {
+		id := keystore.ID{Tenant: k.tenant, Purpose: purposeValue}
+		if k.name != "" {
+			if err := failed[k.tenant]; err != nil {
+				done(i, outcome[keyring]{err: err})
+				continue
+			}
+			id = keystore.ID{Tenant: k.tenant, Purpose: purposeSubject, Subject: namers[k.tenant].name(k.name)}
 		}
-		r, err := newKeyring(h)
-		if err != nil {
-			return nil, fmt.Errorf("keyring %s: %w", id, err)
-		}
-		return r, nil
+		ids, places = append(ids, id), append(places, i)
+	}
+	f := fetch[keyring]{
+		client:   c,
+		ids:      ids,
+		generate: func() (*keyset.Handle, error) { return c.generate(c.newKeys.parameters()) },
+		ready: func(h *keyset.Handle, rec *keystore.Record) (*keyring, error) {
+			r, err := newKeyring(h)
+			if err != nil {
+				return nil, err
+			}
+			return r.of(rec), nil
+		},
+		quick: func(root *keyring, rec *keystore.Record) *keyring {
+			r := quickRing(root, rec)
+			if r == nil {
+				return nil
+			}
+			return r.of(rec)
+		},
+		// A refresh that finds nothing new keeps the keyring, and with it the salts
+		// that were derived.
+		held: func(i int, rec *keystore.Record) *keyring {
+			e := c.rings.lookup(keys[places[i]])
+			if e == nil || e.value.version != rec.Version || e.value.stored != fingerprint(rec) {
+				return nil
+			}
+			return e.value
+		},
+		done: func(i int, o outcome[keyring]) { done(places[i], o) },
+	}
+	if len(ids) > 0 {
+		f.run(ctx, in)
 	}
 }
+
+// of notes which record r is of.
+func (r *keyring) of(rec *keystore.Record) *keyring {
+	r.version, r.stored, r.subject = rec.Version, fingerprint(rec), rec.Subject
+	return r
+}
+
+var fingerprintSeed = maphash.MakeSeed()
+
+// fingerprint identifies what a record holds, in this process.
+func fingerprint(rec *keystore.Record) uint64 { return maphash.Bytes(fingerprintSeed, rec.Wrapped) }

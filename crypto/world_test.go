@@ -54,20 +54,33 @@ type countingKEK struct {
 	kms.KEK
 	wraps, unwraps atomic.Int64
 	fail           atomic.Pointer[error]
+	hook           atomic.Pointer[func(context.Context) error] // called first, where set
+}
+
+func (k *countingKEK) answer(ctx context.Context) error {
+	if hook := k.hook.Load(); hook != nil {
+		if err := (*hook)(ctx); err != nil {
+			return err
+		}
+	}
+	if err := k.fail.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (k *countingKEK) Wrap(ctx context.Context, plaintext []byte, ec map[string]string) ([]byte, error) {
 	k.wraps.Add(1)
-	if err := k.fail.Load(); err != nil {
-		return nil, *err
+	if err := k.answer(ctx); err != nil {
+		return nil, err
 	}
 	return k.KEK.Wrap(ctx, plaintext, ec)
 }
 
 func (k *countingKEK) Unwrap(ctx context.Context, wrapped []byte, ec map[string]string) ([]byte, error) {
 	k.unwraps.Add(1)
-	if err := k.fail.Load(); err != nil {
-		return nil, *err
+	if err := k.answer(ctx); err != nil {
+		return nil, err
 	}
 	return k.KEK.Unwrap(ctx, wrapped, ec)
 }
@@ -92,6 +105,12 @@ func (s *countingStore) Get(ctx context.Context, ids []keystore.ID) ([]*keystore
 func (s *countingStore) Create(ctx context.Context, r keystore.Record) error {
 	s.creates.Add(1)
 	return s.Store.Create(ctx, r)
+}
+
+// CreateBatch counts as one creation, as it is one round trip.
+func (s *countingStore) CreateBatch(ctx context.Context, records []keystore.Record) ([]bool, error) {
+	s.creates.Add(1)
+	return s.Store.(keystore.BatchCreator).CreateBatch(ctx, records)
 }
 
 // get returns the one record of id.

@@ -1,7 +1,6 @@
 package crypto
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,17 +32,23 @@ func (c *Client) generate(p key.Parameters, err error) (*keyset.Handle, error) {
 // fetch reads one active record: errAbsent where there is none, ErrErased for a
 // tombstone.
 func (c *Client) fetch(ctx context.Context, id keystore.ID) (*keystore.Record, error) {
-	recs, err := c.store.Get(ctx, []keystore.ID{id})
+	recs, err := c.get(ctx, []keystore.ID{id})
 	if err != nil {
 		return nil, fmt.Errorf("crypto: reading keyring %s: %w", id, err)
 	}
+	return recs[0], usable(recs[0])
+}
+
+// usable returns why a record holds no keys: errAbsent where there is none, ErrErased
+// for a tombstone.
+func usable(rec *keystore.Record) error {
 	switch {
-	case len(recs) != 1 || recs[0] == nil:
-		return nil, errAbsent
-	case recs[0].State == keystore.Erased:
-		return nil, ErrErased
+	case rec == nil:
+		return errAbsent
+	case rec.State == keystore.Erased:
+		return ErrErased
 	}
-	return recs[0], nil
+	return nil
 }
 
 // insert creates one record, which holds h, and records the event first: what was
@@ -80,45 +85,27 @@ func (c *Client) readWrapped(ctx context.Context, id keystore.ID) (*keyset.Handl
 	if err != nil {
 		return nil, err
 	}
-	root, err := c.root(ctx, id.Tenant, read)
-	if errors.Is(err, errAbsent) {
-		return nil, fmt.Errorf("%w: keyring %s is stored, but its tenant has no root", ErrKeyring, id)
-	}
+	root, err := c.rootOf(ctx, rec)
 	if err != nil {
 		return nil, err
 	}
-	ad := appendKeyringAD(nil, id.Tenant, id.Subject, id.Purpose, rec.Parent)
-	h, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(rec.Wrapped)), root, ad)
-	if err != nil {
-		return nil, fmt.Errorf("%w: keyring %s cannot be unwrapped by key %08x of its tenant's root", ErrKeyring, id, rec.Parent)
-	}
-	return h, nil
+	return root.unwrapKeyset(rec)
 }
 
-// createWrapped makes a keyset with one new key and stores it wrapped by the
-// tenant's root, which it makes where there is none. Where another was faster, it
-// returns the other's.
-func (c *Client) createWrapped(ctx context.Context, id keystore.ID, p key.Parameters, perr error) (*keyset.Handle, error) {
-	root, err := c.root(ctx, id.Tenant, create)
-	if err != nil {
-		return nil, err
+// createAll creates records and reports of each whether it did: false means that
+// there was one.
+func (c *Client) createAll(ctx context.Context, records []keystore.Record) ([]bool, error) {
+	if batch, ok := c.store.(keystore.BatchCreator); ok && len(records) > 1 {
+		return batch.CreateBatch(ctx, records)
 	}
-	h, err := c.generate(p, perr)
-	if err != nil {
-		return nil, err
+	created := make([]bool, len(records))
+	for i, r := range records {
+		switch err := c.store.Create(ctx, r); {
+		case err == nil:
+			created[i] = true
+		case !errors.Is(err, keystore.ErrExists):
+			return nil, err
+		}
 	}
-	var wrapped bytes.Buffer
-	parent := root.primary.id
-	ad := appendKeyringAD(nil, id.Tenant, id.Subject, id.Purpose, parent)
-	if err := h.WriteWithAssociatedData(keyset.NewBinaryWriter(&wrapped), root, ad); err != nil {
-		return nil, fmt.Errorf("crypto: wrapping keyring %s: %w", id, err)
-	}
-	err = c.insert(ctx, keystore.Record{ID: id, State: keystore.Active, Wrapped: wrapped.Bytes(), Parent: parent}, h)
-	if errors.Is(err, keystore.ErrExists) {
-		return c.readWrapped(ctx, id)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return h, nil
+	return created, nil
 }

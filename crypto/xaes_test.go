@@ -125,15 +125,18 @@ func TestWycheproofAESGCM(t *testing.T) {
 func TestSaltIsReplaced(t *testing.T) {
 	k, err := newXAESKey(9, make([]byte, keySize), saltSize)
 	require.NoError(t, err)
+	var w scratch
 	seal := func() []byte {
-		out, err := k.seal(nil, []byte("x"), nil)
+		out, err := k.sealWith(&w, nil, []byte("x"))
 		require.NoError(t, err)
 		return out
 	}
 	first := seal()
 	require.Equal(t, first[:17], seal()[:17], "one salt serves many messages")
-	k.current.Load().messages.Store(maxMessagesPerSalt - 1)
-	require.Equal(t, first[:17], seal()[:17], "the last of 2^20")
+	k.current.Load().messages.Store(maxMessagesPerSalt - countAhead)
+	for range countAhead {
+		require.Equal(t, first[:17], seal()[:17], "the last of 2^20, which were counted ahead")
+	}
 	next := seal()
 	require.NotEqual(t, first[:17], next[:17])
 	require.EqualValues(t, 1, k.current.Load().messages.Load())
@@ -142,6 +145,11 @@ func TestSaltIsReplaced(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "x", string(opened))
 	}
+	// Another's scratch finds the salt used up as well.
+	k.current.Load().messages.Store(maxMessagesPerSalt)
+	last, err := k.seal(nil, []byte("x"), nil)
+	require.NoError(t, err)
+	require.NotEqual(t, next[:17], last[:17])
 }
 
 // Forged ciphertexts do not push genuine salts out of memory.

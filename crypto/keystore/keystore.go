@@ -83,6 +83,10 @@ type Record struct {
 	Parent uint32
 	// KEK is the URI of the key that wrapped it; "" for what a root wrapped.
 	KEK string
+	// Ledger is set on a tenant's keyset of subjects' names alone: up to which entry
+	// of the erasure ledger this keystore has the tombstones. It stands here so that
+	// a backup of the table holds it as it was.
+	Ledger int64
 	// Version counts changes: Create makes 1, each Update adds one.
 	Version int64
 	// Created and Updated are set by the store, in UTC, to the microsecond.
@@ -95,6 +99,8 @@ type Filter struct {
 	Tenant string
 	// Purpose takes one purpose; "" takes all.
 	Purpose string
+	// State takes one state; 0 takes all.
+	State State
 }
 
 // MaxPage is the most records that List returns at once.
@@ -127,6 +133,15 @@ type Store interface {
 	Close() error
 }
 
+// A BatchCreator is a [Store] that creates many records in one round trip, or few.
+type BatchCreator interface {
+	// CreateBatch does for each record what Create does, and reports which it created:
+	// false stands for ErrExists. Of records with equal IDs it creates one at most. A
+	// malformed record is ErrInvalid, and nothing is created; after any other error
+	// some may have been.
+	CreateBatch(ctx context.Context, records []Record) (created []bool, err error)
+}
+
 // What a caller may act on.
 var (
 	// ErrExists: Create found a record of that ID.
@@ -137,6 +152,9 @@ var (
 	ErrConflict = errors.New("keystore: the keyring was changed by another")
 	// ErrErased: Update found a tombstone.
 	ErrErased = errors.New("keystore: the keyring was erased")
+	// ErrDenied: the store refuses this caller (permission, credentials), as opposed
+	// to one that cannot be reached.
+	ErrDenied = errors.New("keystore: access denied")
 	// ErrInvalid: a record that no store accepts; see [Record.Check].
 	ErrInvalid = errors.New("keystore: malformed record")
 )
@@ -154,6 +172,8 @@ func (r *Record) Check() error {
 		return errors.Join(ErrInvalid, errors.New("tenant and purpose must be present"))
 	case strings.ContainsRune(r.Tenant, 0) || strings.ContainsRune(r.Purpose, 0) || strings.ContainsRune(r.KEK, 0):
 		return errors.Join(ErrInvalid, errors.New("a name holds a NUL byte"))
+	case r.Ledger < 0:
+		return errors.Join(ErrInvalid, errors.New("the ledger's number is negative"))
 	case r.State != Active && r.State != Erased:
 		return errors.Join(ErrInvalid, errors.New("unknown state"))
 	case (r.State == Active) == (len(r.Wrapped) == 0):

@@ -4,7 +4,8 @@
 // A key-encryption key ([KEK]) never leaves its service. It wraps tenant roots or
 // the data keys of envelopes, a few hundred bytes each, and nothing else; it is
 // asked once per tenant and cache life, never per value. Implementations are
-// [github.com/privet-dev/privet/crypto/kms/awskms] and, for one machine,
+// [github.com/privet-dev/privet/crypto/kms/awskms], everything that Tink has a KMS
+// integration for ([FromTink]), and, for one machine,
 // [github.com/privet-dev/privet/crypto/kms/localkms];
 // [github.com/privet-dev/privet/crypto/kms/kmstest] is the test double.
 package kms
@@ -72,8 +73,8 @@ const (
 	ContextTenant  = "tenant"
 )
 
-// A Purposed KEK states its purpose. All of this module's do; one that does not
-// may serve as either, and keeping them apart is then its operator's care.
+// A Purposed KEK states its purpose. One that does not, such as a [TinkKEK], may serve
+// as either, and keeping them apart is then its operator's care.
 type Purposed interface {
 	Purpose() Purpose
 }

@@ -10,10 +10,10 @@ import (
 
 // openAWS opens a key of AWS KMS. Region and credentials are those of the
 // environment, as every AWS tool finds them.
-func (c *Config) openAWS(ctx context.Context, keyID string) (kms.KEK, error) {
+func (c *Config) openAWS(ctx context.Context, fail failing, keyID string) (kms.KEK, error) {
 	kek, err := awskms.Open(ctx, awskms.Config{KeyID: keyID})
 	if err != nil {
-		e := c.fail("keys.kek", "%v", err)
+		e := fail("%v", err)
 		e.Hint = fault.HintOf(err)
 		return nil, e
 	}

@@ -44,30 +44,67 @@ func (c *Config) fail(path, format string, args ...any) *fault.Error {
 
 func (c *Config) checkKeys() error {
 	k := &c.Keys
-	scheme, rest, ok := strings.Cut(k.KEK, ":")
-	switch {
-	case !ok || rest == "" || scheme != "awskms" && scheme != "file":
-		return c.fail("keys.kek", "expected awskms:alias/NAME, awskms:ARN or file:/path%s", suggest.DidYouMean(scheme, []string{"awskms", "file"}))
-	case scheme == "file":
-		k.KEK = "file:" + c.absolute(rest)
-	case !strings.HasPrefix(rest, "alias/") && !strings.HasPrefix(rest, "arn:"):
-		return c.fail("keys.kek", "awskms: takes alias/NAME or the ARN of a key or alias")
+	if err := checkKEK(c.failing("keys.kek"), &k.KEK, c.absolute); err != nil {
+		return err
 	}
-	if path, ok := strings.CutPrefix(k.Keystore, "sqlite:"); ok {
-		if path == "" {
-			return c.fail("keys.keystore", "sqlite: needs the path of a file")
+	for i := range k.Former {
+		if err := checkKEK(c.failing("keys.former["+strconv.Itoa(i)+"]"), &k.Former[i], c.absolute); err != nil {
+			return err
 		}
-		k.Keystore = "sqlite:" + c.absolute(path)
-	} else if !isPostgres(k.Keystore) {
-		scheme, _, _ := strings.Cut(k.Keystore, ":")
-		return c.fail("keys.keystore", "expected sqlite:/path or a PostgreSQL connection%s", suggest.DidYouMean(scheme, []string{"sqlite", "postgres", "postgresql"})).
-			WithHint("a connection is a URI (postgresql://host/database) or keywords (service=privet)")
+	}
+	if err := checkStore(c.failing("keys.keystore"), &k.Keystore, c.absolute); err != nil {
+		return err
+	}
+	if k.Ledger != "" {
+		if err := checkStore(c.failing("keys.ledger"), &k.Ledger, c.absolute); err != nil {
+			return err
+		}
+		if err := c.checkLedgerApart(); err != nil {
+			return err
+		}
 	}
 	if k.PassphraseFile != "" {
-		if scheme != "file" {
+		if !strings.HasPrefix(k.KEK, "file:") {
 			return c.fail("keys.passphrase_file", "only a local key file (keys.kek: file:/path) has a passphrase")
 		}
 		k.PassphraseFile = c.absolute(k.PassphraseFile)
+	}
+	return nil
+}
+
+// A failing returns an error of kind Config that says what it is about.
+type failing func(format string, args ...any) *fault.Error
+
+// failing returns one for what the file says at path.
+func (c *Config) failing(path string) failing {
+	return func(format string, args ...any) *fault.Error { return c.fail(path, format, args...) }
+}
+
+// checkStore checks where a store is, and makes its path absolute.
+func checkStore(fail failing, store *string, absolute func(string) string) error {
+	if path, ok := strings.CutPrefix(*store, "sqlite:"); ok {
+		if path == "" {
+			return fail("sqlite: needs the path of a file")
+		}
+		*store = "sqlite:" + absolute(path)
+	} else if !isPostgres(*store) {
+		scheme, _, _ := strings.Cut(*store, ":")
+		return fail("expected sqlite:/path or a PostgreSQL connection%s", suggest.DidYouMean(scheme, []string{"sqlite", "postgres", "postgresql"})).
+			WithHint("a connection is a URI (postgresql://host/database) or keywords (service=privet)")
+	}
+	return nil
+}
+
+// checkKEK checks the URI of a key-encryption key and makes its path absolute.
+func checkKEK(fail failing, uri *string, absolute func(string) string) error {
+	scheme, rest, ok := strings.Cut(*uri, ":")
+	switch {
+	case !ok || rest == "" || scheme != "awskms" && scheme != "file":
+		return fail("expected awskms:alias/NAME, awskms:ARN or file:/path%s", suggest.DidYouMean(scheme, []string{"awskms", "file"}))
+	case scheme == "file":
+		*uri = "file:" + absolute(rest)
+	case !strings.HasPrefix(rest, "alias/") && !strings.HasPrefix(rest, "arn:"):
+		return fail("awskms: takes alias/NAME or the ARN of a key or alias")
 	}
 	return nil
 }

@@ -34,10 +34,11 @@ type Config struct {
 
 // Keys says where the keys are.
 type Keys struct {
-	KEK            string `yaml:"kek" jsonschema_description:"The key-encryption key: awskms:alias/NAME, awskms:ARN, or file:/path of a local key file."`
-	Keystore       string `yaml:"keystore" jsonschema_description:"The keystore: sqlite:/path, or a PostgreSQL connection (URI or keywords such as service=privet)."`
-	Ledger         string `yaml:"ledger,omitempty" jsonschema_description:"PostgreSQL connection of the erasure ledger, outside the keystore."`
-	PassphraseFile string `yaml:"passphrase_file,omitempty" jsonschema_description:"File with the passphrase of a local key file. PRIVET_PASSPHRASE_FILE wins over it."`
+	KEK            string   `yaml:"kek" jsonschema_description:"The key-encryption key: awskms:alias/NAME, awskms:ARN, or file:/path of a local key file."`
+	Former         []string `yaml:"former,omitempty" jsonschema_description:"Former key-encryption keys, which open roots until 'privet keys rewrap' has moved them. Written as kek is; one that was destroyed may stay, so that 'privet keys status' can tell what that means for old backups."`
+	Keystore       string   `yaml:"keystore" jsonschema_description:"The keystore: sqlite:/path, or a PostgreSQL connection (URI or keywords such as service=privet)."`
+	Ledger         string   `yaml:"ledger,omitempty" jsonschema_description:"The erasure ledger, which a restored keystore is held against: sqlite:/path, or a PostgreSQL connection. Never the keystore's own file or database. Without it nobody notices that a restore brought erased keys back."`
+	PassphraseFile string   `yaml:"passphrase_file,omitempty" jsonschema_description:"File with the passphrase of a local key file. PRIVET_PASSPHRASE_FILE wins over it."`
 }
 
 // Listen says where the sidecar listens.

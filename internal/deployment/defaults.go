@@ -12,6 +12,7 @@ import (
 const (
 	keyFile      = "key.json"
 	keystoreFile = "keystore.db"
+	ledgerFile   = "ledger.db"
 	tokenFile    = "token"
 	socketFile   = "run/api.sock"
 )
@@ -44,6 +45,7 @@ func Default(state string) (*Config, error) {
 		Keys: Keys{
 			KEK:      "file:" + filepath.Join(state, keyFile),
 			Keystore: "sqlite:" + filepath.Join(state, keystoreFile),
+			Ledger:   "sqlite:" + filepath.Join(state, ledgerFile),
 		},
 		Listen:  Listen{Unix: filepath.Join(state, filepath.FromSlash(socketFile))},
 		Callers: map[string]Caller{"dev": {TokenFile: filepath.Join(state, tokenFile), Roles: []string{"dev"}}},

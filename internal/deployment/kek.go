@@ -26,7 +26,7 @@ const maxPassphrase = 4096
 func (c *Config) openKEK(ctx context.Context) (kms.KEK, error) {
 	scheme, rest, _ := strings.Cut(c.Keys.KEK, ":")
 	if scheme == "awskms" {
-		return c.openAWS(ctx, rest)
+		return c.openAWS(ctx, c.failing("keys.kek"), rest)
 	}
 	passphrase, err := c.passphrase()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/privet-dev/privet/crypto"
 	"github.com/privet-dev/privet/crypto/keystore"
 	"github.com/privet-dev/privet/crypto/kms"
+	"github.com/privet-dev/privet/crypto/ledger"
 	"github.com/privet-dev/privet/event"
 	"github.com/privet-dev/privet/internal/fault"
 	"github.com/privet-dev/privet/mask/refresh/guard"
@@ -35,11 +36,13 @@ type Deployment struct {
 	// for them.
 	Targets map[string]guard.Target
 
-	kek   kms.KEK
-	store keystore.Store
+	kek    kms.KEK
+	former []kms.KEK
+	store  keystore.Store
+	ledger ledger.Store // nil where none is named
 }
 
-// Open opens the key-encryption key and the keystore of c. An embedded
+// Open opens the key-encryption key, the keystore and the erasure ledger of c. An embedded
 // deployment makes its state folder (0700) and key file on first use; anything a
 // file names must be there. Errors are *fault.Error of kind Config that say
 // which line of the file they are about. The caller closes the Deployment.
@@ -68,21 +71,27 @@ func Open(ctx context.Context, c *Config, o Options) (_ *Deployment, err error) 
 	if d.kek, err = c.openKEK(ctx); err != nil {
 		return nil, err
 	}
+	if d.former, err = c.openFormer(ctx); err != nil {
+		return nil, err
+	}
 	if d.store, err = c.openKeystore(ctx); err != nil {
 		return nil, err
 	}
-	if d.Crypto, err = crypto.New(ctx, crypto.Config{KEK: d.kek, Keystore: d.store, Recorder: o.Recorder}); err != nil {
+	if d.ledger, err = c.openLedger(ctx); err != nil {
+		return nil, err
+	}
+	cfg := crypto.Config{KEK: d.kek, FormerKEKs: d.former, Keystore: d.store, Ledger: d.ledger, Recorder: o.Recorder}
+	if d.Crypto, err = crypto.New(ctx, cfg); err != nil {
 		return nil, fault.New(fault.KindOf(err), "%s: %v", c.At("keys"), err)
 	}
 	return d, nil
 }
 
 // refuseStoresOfLaterVersions refuses a file that names a store this version does
-// not have. An audit log that is configured and not written, or a ledger that is
-// not kept, would be a promise broken in silence.
+// not have. An audit log that is configured and not written would be a promise
+// broken in silence.
 func (c *Config) refuseStoresOfLaterVersions() error {
 	for _, s := range []struct{ path, text, name string }{
-		{"keys.ledger", c.Keys.Ledger, "erasure ledger"},
 		{"vault", c.Vault, "token vault"},
 		{"audit", c.Audit, "audit log"},
 	} {
@@ -111,8 +120,13 @@ func (d *Deployment) Close() error {
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
 	}
-	if k, ok := d.kek.(io.Closer); ok {
-		errs = append(errs, k.Close())
+	if d.ledger != nil {
+		errs = append(errs, d.ledger.Close())
+	}
+	for _, kek := range append([]kms.KEK{d.kek}, d.former...) {
+		if k, ok := kek.(io.Closer); ok {
+			errs = append(errs, k.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

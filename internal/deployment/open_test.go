@@ -111,10 +111,6 @@ func TestStoresOfLaterVersionsAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, "d.yaml:3:1: "+name+": this version of privet has no")
 		require.Equal(t, fault.Config, fault.KindOf(err))
 	}
-	c, err := Parse("d.yaml", []byte("version: 1\nkeys: {kek: \"file:/k\", keystore: \"sqlite:/s\", ledger: service=l}\n"))
-	require.NoError(t, err)
-	_, err = Open(t.Context(), c, Options{})
-	require.ErrorContains(t, err, "d.yaml:2:47: keys.ledger: this version of privet has no erasure ledger")
 }
 
 // named writes a deployment file whose paths are below a fresh folder.

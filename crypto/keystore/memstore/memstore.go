@@ -3,6 +3,7 @@
 package memstore
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -13,11 +14,15 @@ import (
 
 // A Store is a keystore in memory.
 type Store struct {
-	mu      sync.RWMutex
-	records map[keystore.ID]keystore.Record
+	mu       sync.RWMutex
+	records  map[keystore.ID]keystore.Record
+	watchers watchers
 }
 
-var _ keystore.Store = (*Store)(nil)
+var (
+	_ keystore.Store   = (*Store)(nil)
+	_ keystore.Watcher = (*Store)(nil)
+)
 
 // New returns an empty Store.
 func New() *Store { return &Store{records: map[keystore.ID]keystore.Record{}} }
@@ -57,14 +62,41 @@ func (s *Store) Create(ctx context.Context, r keystore.Record) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.records[r.ID]; ok {
+	if !s.create(r) {
 		return keystore.ErrExists
+	}
+	return nil
+}
+
+// create reports whether there was none. The mutex is held.
+func (s *Store) create(r keystore.Record) bool {
+	if _, ok := s.records[r.ID]; ok {
+		return false
 	}
 	r.Version = 1
 	r.Created = now()
 	r.Updated = r.Created
 	s.records[r.ID] = clone(r)
-	return nil
+	return true
+}
+
+// CreateBatch stores those records of whose ID none is there.
+func (s *Store) CreateBatch(ctx context.Context, records []keystore.Record) ([]bool, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		if err := r.Check(); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	created := make([]bool, len(records))
+	for i, r := range records {
+		created[i] = s.create(r)
+	}
+	return created, nil
 }
 
 // Update replaces the record of r's ID and Version.
@@ -75,21 +107,33 @@ func (s *Store) Update(ctx context.Context, r keystore.Record) error {
 	if err := r.Check(); err != nil {
 		return err
 	}
+	old, err := s.replace(r)
+	if err != nil {
+		return err
+	}
+	if old.State != r.State || old.Parent == r.Parent && old.KEK == r.KEK && !bytes.Equal(old.Wrapped, r.Wrapped) {
+		s.watchers.tell(r.ID)
+	}
+	return nil
+}
+
+// replace stores r, and returns what it replaced.
+func (s *Store) replace(r keystore.Record) (keystore.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, ok := s.records[r.ID]
 	switch {
 	case !ok:
-		return keystore.ErrNotFound
+		return old, keystore.ErrNotFound
 	case old.State == keystore.Erased:
-		return keystore.ErrErased
+		return old, keystore.ErrErased
 	case old.Version != r.Version:
-		return keystore.ErrConflict
+		return old, keystore.ErrConflict
 	}
 	r.Version++
 	r.Created, r.Updated = old.Created, now()
 	s.records[r.ID] = clone(r)
-	return nil
+	return old, nil
 }
 
 // List returns a page of the records that pass f, in the order of their IDs.
@@ -101,7 +145,8 @@ func (s *Store) List(ctx context.Context, f keystore.Filter, after keystore.ID, 
 	defer s.mu.RUnlock()
 	var page []keystore.Record
 	for id, r := range s.records {
-		if (f.Tenant == "" || f.Tenant == id.Tenant) && (f.Purpose == "" || f.Purpose == id.Purpose) && id.Compare(after) > 0 {
+		if (f.Tenant == "" || f.Tenant == id.Tenant) && (f.Purpose == "" || f.Purpose == id.Purpose) &&
+			(f.State == 0 || f.State == r.State) && id.Compare(after) > 0 {
 			page = append(page, r)
 		}
 	}

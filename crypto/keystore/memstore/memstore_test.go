@@ -16,3 +16,8 @@ func TestShared(t *testing.T) {
 	s := memstore.New()
 	keystoretest.RunShared(t, func(*testing.T) keystore.Store { return s })
 }
+
+func TestWatch(t *testing.T) {
+	s := memstore.New()
+	keystoretest.RunWatch(t, func(*testing.T) keystore.Store { return s })
+}

@@ -5,11 +5,18 @@
 // may create it in the database; the one that serves afterwards needs
 //
 //	GRANT USAGE ON SCHEMA privet TO service;
-//	GRANT SELECT ON privet.keystore_version TO service;
+//	GRANT SELECT ON privet.keystore_version, privet.keystore_change TO service;
 //	GRANT SELECT, INSERT, UPDATE ON privet.keyring TO service;
 //
-// It never deletes, and is not granted to: an erased keyring leaves a tombstone. It
-// keeps no state in a session, so a pooler may stand before the server.
+// It never deletes, and is not granted to: an erased keyring leaves a tombstone.
+//
+// It is a [keystore.Watcher]: triggers tell of changes by NOTIFY, and a connection
+// beside the pool listens. It proves itself, at the start and every 30 seconds, by a
+// notification that it sends through the pool and must receive. Behind a pooler that
+// gives every transaction another session (PgBouncer's transaction mode) none arrives,
+// and the store asks once a second for changes instead. When a listener is lost,
+// everything that was kept is forgotten, and again once another listens. Nothing else
+// keeps state in a session.
 package pgstore
 
 import (
@@ -29,7 +36,10 @@ import (
 // A Store is a keystore in PostgreSQL.
 type Store struct{ pool *pgxpool.Pool }
 
-var _ keystore.Store = (*Store)(nil)
+var (
+	_ keystore.Store   = (*Store)(nil)
+	_ keystore.Watcher = (*Store)(nil)
+)
 
 // Open opens the keystore in the database that connString names: a URI, libpq
 // keywords ("service=privet"), or libpq's environment variables where it is empty. It
@@ -43,7 +53,7 @@ func Open(ctx context.Context, connString string) (*Store, error) {
 	return &Store{pool: pool}, nil
 }
 
-const columns = `k.tenant, k.purpose, k.subject, k.state, k.wrapped, k.parent, k.kek, k.version, k.created_at, k.updated_at`
+const columns = `k.tenant, k.purpose, k.subject, k.state, k.wrapped, k.parent, k.kek, k.ledger, k.version, k.created_at, k.updated_at`
 
 // Get returns one element for each id, in one round trip.
 func (s *Store) Get(ctx context.Context, ids []keystore.ID) ([]*keystore.Record, error) {
@@ -82,7 +92,7 @@ func scan(rows pgx.Rows, before ...any) (*keystore.Record, error) {
 	r := &keystore.Record{}
 	var subject []byte
 	var state, parent int64
-	err := rows.Scan(append(before, &r.Tenant, &r.Purpose, &subject, &state, &r.Wrapped, &parent, &r.KEK, &r.Version, &r.Created, &r.Updated)...)
+	err := rows.Scan(append(before, &r.Tenant, &r.Purpose, &subject, &state, &r.Wrapped, &parent, &r.KEK, &r.Ledger, &r.Version, &r.Created, &r.Updated)...)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +111,9 @@ func (s *Store) Create(ctx context.Context, r keystore.Record) error {
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	tag, err := s.pool.Exec(ctx, `INSERT INTO privet.keyring
-		(tenant, purpose, subject, state, wrapped, parent, kek, version, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8) ON CONFLICT DO NOTHING`,
-		r.Tenant, r.Purpose, []byte(r.Subject), int64(r.State), blob(r.Wrapped), int64(r.Parent), r.KEK, now)
+		(tenant, purpose, subject, state, wrapped, parent, kek, ledger, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $9) ON CONFLICT DO NOTHING`,
+		r.Tenant, r.Purpose, []byte(r.Subject), int64(r.State), blob(r.Wrapped), int64(r.Parent), r.KEK, r.Ledger, now)
 	if err != nil {
 		return wrap("storing a keyring", err)
 	}
@@ -119,9 +129,9 @@ func (s *Store) Update(ctx context.Context, r keystore.Record) error {
 		return err
 	}
 	tag, err := s.pool.Exec(ctx, `UPDATE privet.keyring
-		SET state = $1, wrapped = $2, parent = $3, kek = $4, version = version + 1, updated_at = $5
-		WHERE tenant = $6 AND purpose = $7 AND subject = $8 AND version = $9 AND state = 1`,
-		int64(r.State), blob(r.Wrapped), int64(r.Parent), r.KEK, time.Now().UTC().Truncate(time.Microsecond),
+		SET state = $1, wrapped = $2, parent = $3, kek = $4, ledger = $5, version = version + 1, updated_at = $6
+		WHERE tenant = $7 AND purpose = $8 AND subject = $9 AND version = $10 AND state = 1`,
+		int64(r.State), blob(r.Wrapped), int64(r.Parent), r.KEK, r.Ledger, time.Now().UTC().Truncate(time.Microsecond),
 		r.Tenant, r.Purpose, []byte(r.Subject), r.Version)
 	if err != nil {
 		return wrap("changing a keyring", err)
@@ -149,6 +159,10 @@ func (s *Store) List(ctx context.Context, f keystore.Filter, after keystore.ID, 
 	}
 	add(` AND k.tenant = $%d`, f.Tenant)
 	add(` AND k.purpose = $%d`, f.Purpose)
+	if f.State != 0 {
+		// As a constant, so that the planner sees the index of tombstones.
+		fmt.Fprintf(&query, ` AND k.state = %d`, f.State)
+	}
 	args = append(args, keystore.PageSize(limit))
 	fmt.Fprintf(&query, ` ORDER BY k.tenant, k.purpose, k.subject LIMIT $%d`, len(args))
 	rows, err := s.pool.Query(ctx, query.String(), args...)
@@ -182,8 +196,4 @@ func blob(b []byte) []byte {
 		return []byte{}
 	}
 	return b
-}
-
-func wrap(doing string, err error) error {
-	return fmt.Errorf("keystore (PostgreSQL): %s: %w", doing, err)
 }

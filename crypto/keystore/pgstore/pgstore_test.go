@@ -35,6 +35,11 @@ func TestShared(t *testing.T) {
 	keystoretest.RunShared(t, func(t *testing.T) keystore.Store { return open(t, uri) })
 }
 
+func TestWatch(t *testing.T) {
+	uri := pgtest.Database(t)
+	keystoretest.RunWatch(t, func(t *testing.T) keystore.Store { return open(t, uri) })
+}
+
 // Processes that start at once on an empty database migrate it once.
 func TestConcurrentFirstOpen(t *testing.T) {
 	uri := pgtest.Database(t)
@@ -50,9 +55,11 @@ func TestConcurrentFirstOpen(t *testing.T) {
 		})
 	}
 	group.Wait()
-	var versions int
-	require.NoError(t, pgtest.Connect(t, uri).QueryRow(t.Context(), `SELECT count(*) FROM privet.keystore_version WHERE version_id > 0`).Scan(&versions))
-	require.Equal(t, 1, versions)
+	var versions, distinct int
+	require.NoError(t, pgtest.Connect(t, uri).QueryRow(t.Context(),
+		`SELECT count(*), count(DISTINCT version_id) FROM privet.keystore_version WHERE version_id > 0`).Scan(&versions, &distinct))
+	require.Positive(t, versions)
+	require.Equal(t, distinct, versions)
 }
 
 // The grants of the package documentation are enough, and no more is needed.
@@ -66,14 +73,23 @@ func TestServesWithDocumentedGrants(t *testing.T) {
 
 	require.NoError(t, open(t, uri).Close())
 	pgtest.Exec(t, uri, `GRANT USAGE ON SCHEMA privet TO keystore_service;
-		GRANT SELECT ON privet.keystore_version TO keystore_service;
+		GRANT SELECT ON privet.keystore_version, privet.keystore_change TO keystore_service;
 		GRANT SELECT, INSERT, UPDATE ON privet.keyring TO keystore_service`)
 	s := open(t, service)
 	defer s.Close()
 	r := keystore.Record{ID: keystore.ID{Tenant: "acme", Purpose: "value"}, State: keystore.Active, Wrapped: []byte("w")}
 	require.NoError(t, s.Create(t.Context(), r))
-	r.Version = 1
+	told := make(chan keystore.ID, 1)
+	stop, err := s.Watch(t.Context(), func(id keystore.ID) {
+		if id == r.ID {
+			told <- id
+		}
+	})
+	require.NoError(t, err)
+	defer stop()
+	r.Version, r.Wrapped = 1, []byte("other")
 	require.NoError(t, s.Update(t.Context(), r))
+	<-told
 }
 
 // Another program that writes to the table cannot bring an erased keyring back.

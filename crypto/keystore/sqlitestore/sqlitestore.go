@@ -1,6 +1,9 @@
 // Package sqlitestore keeps a keystore in a SQLite file: for one machine. Any number
 // of processes there may use it. A fleet of machines wants pgstore.
 //
+// It is a [keystore.Watcher]: triggers number the changes that other processes must
+// hear of, and each process asks once a second for those it has not seen.
+//
 // Back the file up with SQLite's own means (".backup", VACUUM INTO), apart from the
 // file of the local key: together they open everything.
 package sqlitestore
@@ -21,7 +24,10 @@ import (
 // A Store is a keystore in a SQLite file.
 type Store struct{ db *db.SQLite }
 
-var _ keystore.Store = (*Store)(nil)
+var (
+	_ keystore.Store   = (*Store)(nil)
+	_ keystore.Watcher = (*Store)(nil)
+)
 
 // Open opens the keystore in the file at path, making the file (mode 0600) and its
 // tables where there are none. The folder must exist. A file that others than its
@@ -34,7 +40,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return &Store{db: d}, nil
 }
 
-const columns = `k.tenant, k.purpose, k.subject, k.state, k.wrapped, k.parent, k.kek, k.version, k.created_us, k.updated_us`
+const columns = `k.tenant, k.purpose, k.subject, k.state, k.wrapped, k.parent, k.kek, k.ledger, k.version, k.created_us, k.updated_us`
 
 // getBatch is how many ids one statement asks for: 3 parameters each.
 const getBatch = 1000
@@ -85,7 +91,7 @@ func scan(rows *sql.Rows, before ...any) (*keystore.Record, error) {
 	r := &keystore.Record{}
 	var subject []byte
 	var created, updated int64
-	err := rows.Scan(append(before, &r.Tenant, &r.Purpose, &subject, &r.State, &r.Wrapped, &r.Parent, &r.KEK, &r.Version, &created, &updated)...)
+	err := rows.Scan(append(before, &r.Tenant, &r.Purpose, &subject, &r.State, &r.Wrapped, &r.Parent, &r.KEK, &r.Ledger, &r.Version, &created, &updated)...)
 	if err != nil {
 		return nil, err
 	}
@@ -97,16 +103,20 @@ func scan(rows *sql.Rows, before ...any) (*keystore.Record, error) {
 	return r, nil
 }
 
+const insertKeyring = `INSERT INTO keyring
+	(tenant, purpose, subject, state, wrapped, parent, kek, ledger, version, created_us, updated_us)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING`
+
+func insertArgs(r keystore.Record, now int64) []any {
+	return []any{r.Tenant, r.Purpose, []byte(r.Subject), int64(r.State), blob(r.Wrapped), int64(r.Parent), r.KEK, r.Ledger, now, now}
+}
+
 // Create stores r unless a record of its ID is there.
 func (s *Store) Create(ctx context.Context, r keystore.Record) error {
 	if err := r.Check(); err != nil {
 		return err
 	}
-	now := time.Now().UnixMicro()
-	res, err := s.db.Write.ExecContext(ctx, `INSERT INTO keyring
-		(tenant, purpose, subject, state, wrapped, parent, kek, version, created_us, updated_us)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?) ON CONFLICT DO NOTHING`,
-		r.Tenant, r.Purpose, []byte(r.Subject), int64(r.State), blob(r.Wrapped), int64(r.Parent), r.KEK, now, now)
+	res, err := s.db.Write.ExecContext(ctx, insertKeyring, insertArgs(r, time.Now().UnixMicro())...)
 	if err != nil {
 		return wrap("storing a keyring", err)
 	}
@@ -122,9 +132,9 @@ func (s *Store) Update(ctx context.Context, r keystore.Record) error {
 		return err
 	}
 	res, err := s.db.Write.ExecContext(ctx, `UPDATE keyring
-		SET state = ?, wrapped = ?, parent = ?, kek = ?, version = version + 1, updated_us = ?
+		SET state = ?, wrapped = ?, parent = ?, kek = ?, ledger = ?, version = version + 1, updated_us = ?
 		WHERE tenant = ? AND purpose = ? AND subject = ? AND version = ? AND state = 1`,
-		int64(r.State), blob(r.Wrapped), int64(r.Parent), r.KEK, time.Now().UnixMicro(),
+		int64(r.State), blob(r.Wrapped), int64(r.Parent), r.KEK, r.Ledger, time.Now().UnixMicro(),
 		r.Tenant, r.Purpose, []byte(r.Subject), r.Version)
 	if err != nil {
 		return wrap("changing a keyring", err)
@@ -152,6 +162,9 @@ func (s *Store) List(ctx context.Context, f keystore.Filter, after keystore.ID, 
 	}
 	if f.Purpose != "" {
 		query, args = query+` AND k.purpose = ?`, append(args, f.Purpose)
+	}
+	if f.State != 0 {
+		query, args = query+` AND k.state = ?`, append(args, int64(f.State))
 	}
 	query += ` ORDER BY k.tenant, k.purpose, k.subject LIMIT ?`
 	rows, err := s.db.Read.QueryContext(ctx, query, append(args, keystore.PageSize(limit))...)

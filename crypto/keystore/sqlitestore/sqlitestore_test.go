@@ -32,6 +32,11 @@ func TestShared(t *testing.T) {
 	keystoretest.RunShared(t, func(t *testing.T) keystore.Store { return open(t, path) })
 }
 
+func TestWatch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.db")
+	keystoretest.RunWatch(t, func(t *testing.T) keystore.Store { return open(t, path) })
+}
+
 func TestSurvivesReopening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a folder with ? and % and #", "keys.db")
 	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))

@@ -4,6 +4,11 @@
 // alias. Credentials and region come from the SDK's default chain: environment, shared
 // configuration, web identity, container and instance roles.
 //
+// Connections are TLS 1.2 or newer and follow no redirect. An endpoint of plain http
+// beyond the loopback interface, whether from [Config] or from the environment, is
+// refused unless Config.InsecureEndpoint says why. AWS_USE_FIPS_ENDPOINT=true selects
+// the service's FIPS endpoints.
+//
 // # Permissions
 //
 // This identity policy is all that a service needs whose key wraps roots. The
@@ -27,6 +32,11 @@
 // where the key is named by an alias; to allow only by alias, add the condition
 // kms:RequestAlias. For a key of the purpose envelopes leave the condition out, or
 // name your own encryption context in it.
+//
+// Whoever operates the keys ("privet keys rewrap" and "privet keys status") further
+// needs kms:ReEncryptFrom on the key that roots leave and kms:ReEncryptTo on the one
+// they move to, under the same condition, and kms:DescribeKey, without a condition.
+// The service does not.
 //
 // # What CloudTrail sees
 //

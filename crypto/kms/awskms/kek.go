@@ -2,7 +2,9 @@ package awskms
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -24,15 +26,21 @@ type Config struct {
 	// configuration (AWS_REGION).
 	Region string
 	// Endpoint replaces the address of the service, for a VPC endpoint or a test
-	// double. "" means the SDK's (AWS_ENDPOINT_URL_KMS is honoured).
+	// double: "https://host". "" means the SDK's (AWS_ENDPOINT_URL_KMS and
+	// AWS_USE_FIPS_ENDPOINT are honoured). Plain http is taken to the loopback
+	// interface only.
 	Endpoint string
+	// InsecureEndpoint says why plain http to another machine is acceptable ("TLS ends
+	// in the mesh's proxy on this node"). "" refuses it.
+	InsecureEndpoint string
 	// Purpose is what the key may wrap. "" means [kms.Roots].
 	Purpose kms.Purpose
 	// AttemptTimeout bounds one attempt, from dialling to the end of the answer. 0
 	// means 5 seconds.
 	AttemptTimeout time.Duration
 	// MaxAttempts is how often a call is tried where the service is unavailable or
-	// asks for patience. This is the only layer that retries. 0 means 4; 1 is once.
+	// asks for patience. This is the only layer that retries, and AWS_MAX_ATTEMPTS does
+	// not change it. 0 means 4; 1 is once.
 	MaxAttempts int
 	// MaxBackoff bounds the random wait between attempts, which doubles. 0 means 2
 	// seconds.
@@ -104,7 +112,8 @@ func Open(ctx context.Context, cfg Config) (*KEK, error) {
 			WithHint("a key is for %q or for %q", kms.Roots, kms.Envelopes)
 	}
 	opts := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(cfg.attemptTimeout())),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(cfg.attemptTimeout()).
+			WithTransportOptions(func(t *http.Transport) { t.TLSClientConfig.MinVersion = tls.VersionTLS12 })),
 		config.WithRetryer(cfg.retryer),
 	}
 	if r := cfg.region(); r != "" {
@@ -127,6 +136,11 @@ func Open(ctx context.Context, cfg Config) (*KEK, error) {
 			o.BaseEndpoint = aws.String(cfg.Endpoint)
 		}
 	})
+	if endpoint := client.Options().BaseEndpoint; endpoint != nil {
+		if err := cfg.checkEndpoint(*endpoint); err != nil {
+			return nil, err
+		}
+	}
 	return &KEK{client: client, credentials: sdk.Credentials, keyID: cfg.KeyID, purpose: cfg.purpose()}, nil
 }
 

@@ -2,6 +2,7 @@ package kmstest
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -10,7 +11,8 @@ import (
 type Fault struct {
 	// Op is the operation, "Decrypt"; "" means every one.
 	Op string
-	// Key is the id, ARN or alias that the request names; "" means every one.
+	// Key is the id, ARN or alias of a key that the request names, as its key, source
+	// or destination, or in its ciphertext; "" means every one.
 	Key string
 	// After is how many requests pass before the fault begins.
 	After int
@@ -23,7 +25,8 @@ type Fault struct {
 	// Code is the error that is answered, "ThrottlingException"; "" lets the request
 	// through once Latency is over.
 	Code string
-	// Status is the HTTP status of the error; 0 means 400.
+	// Status is the HTTP status of the error; 0 means the service's own for Code: 500
+	// or 503 for its failures, 400 for everything else.
 	Status int
 	// Message is the error's text.
 	Message string
@@ -36,7 +39,7 @@ func Throttled(times int) Fault {
 
 // Internal returns the fault of a service that fails, for that many requests.
 func Internal(times int) Fault {
-	return Fault{Times: times, Code: "KMSInternalException", Status: http.StatusInternalServerError}
+	return Fault{Times: times, Code: "KMSInternalException"}
 }
 
 // AccessDenied returns the fault of a caller without permission.
@@ -59,13 +62,13 @@ type fault struct {
 // Inject makes requests fail as f says, after the faults injected before it, of which
 // the first that strikes decides. It returns what takes the fault back.
 func (s *Server) Inject(f Fault) (remove func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.account.mu.Lock()
+	defer s.account.mu.Unlock()
 	entry := &fault{Fault: f}
 	s.faults = append(s.faults, entry)
 	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		s.account.mu.Lock()
+		defer s.account.mu.Unlock()
 		for i, e := range s.faults {
 			if e == entry {
 				s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
@@ -77,8 +80,8 @@ func (s *Server) Inject(f Fault) (remove func()) {
 
 // Heal takes all faults back.
 func (s *Server) Heal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.account.mu.Lock()
+	defer s.account.mu.Unlock()
 	s.faults = nil
 }
 
@@ -92,7 +95,7 @@ type misfortune struct {
 // misfortune returns what strikes a request. The mutex is held.
 func (s *Server) misfortune(op string, req *request) misfortune {
 	for _, f := range s.faults {
-		if f.Op != "" && f.Op != op || f.Key != "" && !s.same(f.Key, req.KeyID) {
+		if f.Op != "" && f.Op != op || f.Key != "" && !slices.ContainsFunc(req.keys(), func(name string) bool { return s.same(f.Key, name) }) {
 			continue
 		}
 		f.seen++
@@ -103,13 +106,24 @@ func (s *Server) misfortune(op string, req *request) misfortune {
 		if f.Code != "" {
 			status := f.Status
 			if status == 0 {
-				status = http.StatusBadRequest
+				status = statusOf(f.Code)
 			}
 			m.err = refuse(status, f.Code, "%s", f.Message)
 		}
 		return m
 	}
 	return misfortune{}
+}
+
+// statusOf returns the HTTP status that the service answers a code with.
+func statusOf(code string) int {
+	switch code {
+	case "KMSInternalException", "KeyUnavailableException", "InternalFailure":
+		return http.StatusInternalServerError
+	case "DependencyTimeoutException", "ServiceUnavailable":
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
 }
 
 // same reports whether two names are of one key.

@@ -19,7 +19,7 @@ import (
 // client is the real client, without retries.
 func client(s *kmstest.Server) *awskms.Client {
 	return awskms.New(awskms.Options{
-		Region: kmstest.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{},
+		Region: s.Region, BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{},
 		Credentials: s.Config("").Credentials,
 	})
 }
@@ -159,10 +159,14 @@ func TestMalformedRequests(t *testing.T) {
 		res.Body.Close()
 		return res.StatusCode
 	}
-	const signed = "AWS4-HMAC-SHA256 Credential=x"
+	const scope = "AWS4-HMAC-SHA256 Credential=x/20260101/"
+	const signed = scope + kmstest.Region + "/kms/aws4_request, SignedHeaders=host, Signature=0"
 	require.Equal(t, 404, post("", signed, "{}"))
 	require.Equal(t, 400, post("TrentService.Encrypt", signed, "{"))
 	require.Equal(t, 403, post("TrentService.Encrypt", "", "{}"))
+	require.Equal(t, 400, post("TrentService.ListAliases", scope+"us-west-2/kms/aws4_request", "{}"))
+	require.Equal(t, 400, post("TrentService.ListAliases", scope+kmstest.Region+"/s3/aws4_request", "{}"))
+	require.Equal(t, 200, post("TrentService.ListAliases", signed, "{}"))
 	require.Equal(t, 400, post("TrentService.Sing", signed, "{}"))
 	require.Equal(t, 400, post("TrentService.Encrypt", signed, `{"Plaintext":"eA=="}`))
 }

@@ -8,9 +8,18 @@
 //	server.Inject(kmstest.Throttled(2))
 //	server.Calls("Decrypt")
 //
-// It knows symmetric keys and aliases, the life of keys (disabled, pending
-// deletion), the encryption context, the service's limits and error codes, and can be
-// told to fail. Its keys live in memory, its ciphertexts open nowhere else.
+// It knows symmetric keys and aliases, the life of keys (disabled, pending deletion,
+// rotated on demand, replicated to other regions), the encryption context, the
+// service's limits and error codes, and can be told to fail. Of the real service it
+// leaves out permissions (key policies, grants, IAM: [AccessDenied] stands for them),
+// other kinds of keys, quotas ([Throttled]), and the delay with which changes are seen
+// everywhere. Its keys live in memory, its ciphertexts open nowhere else.
+//
+// Each region is a server of its own:
+//
+//	key := server.CreateMultiRegionKey("alias/privet")
+//	west := server.Replicate(key, "us-west-2")
+//	server.Inject(kmstest.Dropped(0)) // the first region is gone, the other answers
 package kmstest
 
 import (
@@ -22,7 +31,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,7 +38,7 @@ import (
 	"github.com/privet-dev/privet/crypto/kms/awskms"
 )
 
-// Region and Account are where the server's keys claim to be.
+// Region and Account are where the keys of a new server claim to be.
 const (
 	Region  = "eu-central-1"
 	Account = "111122223333"
@@ -41,15 +49,18 @@ type TB interface {
 	Cleanup(func())
 }
 
-// A Server is a KMS. It is safe for concurrent use.
+// A Server is the KMS of one region. It is safe for concurrent use.
 type Server struct {
 	// URL is the endpoint: "http://127.0.0.1:…".
 	URL string
+	// Region is the region that it serves.
+	Region string
 
+	account *account
 	http    *httptest.Server
 	closing chan struct{}
 
-	mu      sync.Mutex
+	// Guarded by the account's mutex.
 	keys    map[string]*key   // by id
 	aliases map[string]string // name to key id
 	faults  []*fault
@@ -57,45 +68,30 @@ type Server struct {
 	last    map[string]map[string]string // operation to its last encryption context
 }
 
-// NewServer starts a server on a free port of the loopback interface. It stops when
-// the test ends; where t is nil, the caller calls Close.
+// NewServer starts a server for [Region] on a free port of the loopback interface. It
+// stops when the test ends; where t is nil, the caller calls Close.
 func NewServer(t TB) *Server {
-	s := &Server{
-		closing: make(chan struct{}),
-		keys:    map[string]*key{}, aliases: map[string]string{},
-		calls: map[string]int{}, last: map[string]map[string]string{},
-	}
-	s.http = httptest.NewServer(s)
-	s.URL = s.http.URL
+	s := (&account{regions: map[string]*Server{}}).in(Region)
 	if t != nil {
 		t.Cleanup(s.Close)
 	}
 	return s
 }
 
-// Close stops the server and ends the answers that it delays.
-func (s *Server) Close() {
-	close(s.closing)
-	s.http.CloseClientConnections()
-	s.http.Close()
-}
-
 // Config returns how awskms reaches the key of that id, ARN or alias, with retries
 // that wait for no more than a millisecond.
 func (s *Server) Config(keyID string) awskms.Config {
 	return awskms.Config{
-		KeyID: keyID, Region: Region, Endpoint: s.URL, MaxBackoff: time.Millisecond,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "no secret, and long enough for FIPS 140", Source: "kmstest"}, nil
-		}),
+		KeyID: keyID, Region: s.Region, Endpoint: s.URL, MaxBackoff: time.Millisecond,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
 	}
 }
 
 // Calls returns how many requests of that operation ("Decrypt") have arrived, failed
 // ones included; "" counts all.
 func (s *Server) Calls(op string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.account.mu.Lock()
+	defer s.account.mu.Unlock()
 	if op != "" {
 		return s.calls[op]
 	}
@@ -108,15 +104,16 @@ func (s *Server) Calls(op string) int {
 
 // ResetCalls sets all counts to 0.
 func (s *Server) ResetCalls() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.account.mu.Lock()
+	defer s.account.mu.Unlock()
 	clear(s.calls)
 }
 
-// LastContext returns the encryption context of the last request of that operation.
+// LastContext returns the encryption context of the last request of that operation; of
+// ReEncrypt, that of the destination.
 func (s *Server) LastContext(op string) map[string]string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.account.mu.Lock()
+	defer s.account.mu.Unlock()
 	return s.last[op]
 }
 
@@ -139,8 +136,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, nil, refuse(http.StatusBadRequest, "SerializationException", "the body is not JSON"))
 		return
 	}
-	if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
-		reply(w, nil, refuse(http.StatusForbidden, "MissingAuthenticationToken", "the request is not signed"))
+	if err := s.authenticate(r.Header.Get("Authorization")); err != nil {
+		reply(w, nil, err)
 		return
 	}
 	f := s.arrive(op, &req)
@@ -158,12 +155,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply(w, out, err)
 }
 
+// authenticate looks at the scope of a signature, "Credential=id/day/region/kms/…". The
+// signature itself is the SDK's affair.
+func (s *Server) authenticate(authorization string) error {
+	rest, ok := strings.CutPrefix(authorization, "AWS4-HMAC-SHA256 Credential=")
+	if !ok {
+		return refuse(http.StatusForbidden, "MissingAuthenticationToken", "the request is not signed")
+	}
+	scope, _, _ := strings.Cut(rest, ",")
+	if parts := strings.Split(scope, "/"); len(parts) != 5 || parts[2] != s.Region || parts[3] != "kms" {
+		return refuse(http.StatusBadRequest, "InvalidSignatureException", "Credential should be scoped to a valid region.")
+	}
+	return nil
+}
+
 // arrive counts a request and returns what is to go wrong with it.
 func (s *Server) arrive(op string, req *request) misfortune {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.account.mu.Lock()
+	defer s.account.mu.Unlock()
 	s.calls[op]++
-	s.last[op] = req.EncryptionContext
+	s.last[op] = req.bound()
 	return s.misfortune(op, req)
 }
 
@@ -192,7 +203,7 @@ func refuse(status int, code, format string, args ...any) *refusal {
 	return &refusal{status, code, fmt.Sprintf(format, args...)}
 }
 
-func reply(w http.ResponseWriter, out any, err error) {
+func reply(w http.ResponseWriter, out object, err error) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.Header().Set("X-Amzn-RequestId", "00000000-0000-0000-0000-000000000000")
 	if err != nil {
@@ -201,7 +212,7 @@ func reply(w http.ResponseWriter, out any, err error) {
 			r = refuse(http.StatusInternalServerError, "KMSInternalException", "%v", err)
 		}
 		w.WriteHeader(r.status)
-		out = map[string]string{"__type": r.code, "message": r.message}
+		out = object{"__type": r.code, "message": r.message}
 	} else if out == nil {
 		return // an empty 200
 	}
