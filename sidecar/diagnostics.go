@@ -5,13 +5,24 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/privet-dev/privet/sidecar/api"
 )
 
-// readyLimit is how long the readiness of the keys may take to find out.
-const readyLimit = 2 * time.Second
+const (
+	readyLimit = 2 * time.Second // to find out whether the keys are ready
+	readyLife  = time.Second     // of what was found out
+)
+
+// A finding is what was last found out about the keys. Probes need no caller, so
+// however many there are, they cost the keystore one question at a time.
+type finding struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+}
 
 var errStopping = errors.New("not serving")
 
@@ -23,13 +34,24 @@ func (s *Server) readiness(ctx context.Context) error {
 	if s.cfg.Ready == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	s.found.mu.Lock()
+	defer s.found.mu.Unlock()
+	if time.Since(s.found.at) < readyLife {
+		return s.found.err
+	}
+	// Others get this answer too, whether or not this one's client waits for it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyLimit)
 	defer cancel()
-	return s.cfg.Ready(ctx)
+	s.found.err = s.cfg.Ready(ctx)
+	s.found.at = time.Now()
+	if s.found.err != nil {
+		s.log.Warn("not ready", "error", s.found.err)
+	}
+	return s.found.err
 }
 
-// probes returns the handler of the diagnostics listener. It has no data routes
-// and knows no callers.
+// probes returns the handler of the diagnostics listener. It has no data routes,
+// knows no callers, and tells a page in a browser no more than the data routes do.
 func (s *Server) probes() http.Handler {
 	answer := func(w http.ResponseWriter, status int, text string) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -47,12 +69,18 @@ func (s *Server) probes() http.Handler {
 		case errors.Is(err, errStopping):
 			answer(w, http.StatusServiceUnavailable, "not serving")
 		default:
-			s.log.Warn("not ready", "error", err)
 			answer(w, http.StatusServiceUnavailable, "the keys are not available")
 		}
 	})
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, or(s.cfg.Version, "unknown")) })
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.isHost(r.Host, false) || foreignHeader(r.Header) != "" {
+			w.Header().Set("Connection", "close")
+			answer(w, http.StatusForbidden, "requests of browsers and through proxies are refused")
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // health answers GET /v1/health: whether this server can be sent work. It needs

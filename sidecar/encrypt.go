@@ -3,6 +3,7 @@ package sidecar
 import (
 	"encoding/base64"
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/privet-dev/privet/access"
@@ -16,8 +17,9 @@ func (s *Server) encrypt(c *call) {
 		plain := []byte(item.Value)
 		if item.Encoding == api.Base64 {
 			var err error
-			if plain, err = base64.StdEncoding.Strict().DecodeString(item.Value); err != nil {
-				return "", api.NewProblem(api.BadItem, "the value is not base64 with padding")
+			// The decoder of the standard library skips line breaks.
+			if plain, err = base64.StdEncoding.Strict().DecodeString(item.Value); err != nil || strings.ContainsAny(item.Value, "\r\n") {
+				return "", api.NewProblem(api.BadItem, "the value is not base64 in one line with padding")
 			}
 		}
 		ct, err := s.cfg.Keys.AppendEncrypt(c.r.Context(), scratch.AvailableBuffer(), plain, at)

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/privet-dev/privet/internal/fault"
@@ -35,7 +37,7 @@ func (s *Server) Listen() (err error) {
 		if err != nil {
 			return err
 		}
-		s.unix = &listener{l, s.server(s.data(true))}
+		s.unix = s.listener(l, s.data(true))
 		s.unix.http.ConnContext = withPeer
 	}
 	if s.cfg.TCP != "" {
@@ -43,20 +45,28 @@ func (s *Server) Listen() (err error) {
 		if err != nil {
 			return fault.New(fault.Config, "sidecar: %v", err).WithHint("another process may have the port; 0 takes a free one")
 		}
-		s.tcp = &listener{l, s.server(s.data(false))}
+		s.tcp = s.listener(l, s.data(false))
 	}
 	if s.cfg.Diagnostics != "" {
 		l, err := net.Listen("tcp", s.cfg.Diagnostics)
 		if err != nil {
 			return fault.New(fault.Config, "sidecar: diagnostics: %v", err)
 		}
-		s.diagnostics = &listener{l, s.server(s.probes())}
+		s.diagnostics = s.listener(l, s.probes())
 	}
 	if s.unix == nil && s.tcp == nil {
 		return fault.New(fault.Config, "sidecar: no address to listen on is configured").
 			WithHint("set listen.unix in deployment.yaml")
 	}
 	return nil
+}
+
+// listener returns l with an HTTP server behind it that calls h.
+func (s *Server) listener(l net.Listener, h http.Handler) *listener {
+	limited := limitConns(l, or(s.cfg.MaxConns, 2048))
+	srv := s.server(h)
+	srv.ConnState = limited.state
+	return &listener{limited, srv}
 }
 
 // server returns an HTTP server with every time limit set. Only HTTP/1.1 is
@@ -85,6 +95,28 @@ func (s *Server) listeners() (all []*listener) {
 		}
 	}
 	return all
+}
+
+// shutdown lets the requests in flight end, and reports whether the time was too
+// short for some. No listener takes a new one while another's are waited for;
+// readiness is answered to the end.
+func (s *Server) shutdown(ctx context.Context) (cut bool) {
+	var data sync.WaitGroup
+	var late atomic.Bool
+	for _, l := range []*listener{s.unix, s.tcp} {
+		if l != nil {
+			data.Go(func() {
+				if l.http.Shutdown(ctx) != nil {
+					late.Store(true)
+				}
+			})
+		}
+	}
+	data.Wait()
+	if s.diagnostics != nil && s.diagnostics.http.Shutdown(ctx) != nil {
+		late.Store(true)
+	}
+	return late.Load()
 }
 
 func (s *Server) close() {
@@ -160,12 +192,7 @@ func (s *Server) serve(ctx context.Context) error {
 
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), or(s.cfg.DrainTimeout, 20*time.Second))
 	defer cancel()
-	var cut bool
-	for _, l := range all {
-		if err := l.http.Shutdown(limit); err != nil {
-			cut = true
-		}
-	}
+	cut := s.shutdown(limit)
 	s.close()
 	for ; running > 0; running-- {
 		<-ended

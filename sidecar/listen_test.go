@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -78,7 +79,10 @@ func TestSocketsThatAreRefused(t *testing.T) {
 		}, "is not a socket"},
 		"a folder for everybody": {func(t *testing.T, path string) {
 			require.NoError(t, os.Chmod(filepath.Dir(path), 0o777))
-		}, "everybody can write"},
+		}, "others can write"},
+		"a folder for the group": {func(t *testing.T, path string) {
+			require.NoError(t, os.Chmod(filepath.Dir(path), 0o770))
+		}, "others can write"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(folder(t), "api.sock")
@@ -198,11 +202,122 @@ func TestDiagnostics(t *testing.T) {
 	require.Equal(t, 404, status, "there are no data routes")
 
 	away.Store(true)
-	status, body := get(t, r.DiagnosticsURL()+"/readyz")
-	require.Equal(t, 503, status)
+	var body string
+	require.Eventually(t, func() bool {
+		status, body = get(t, r.DiagnosticsURL()+"/readyz")
+		return status == 503
+	}, 10*readyLife, 10*time.Millisecond)
 	require.Equal(t, "the keys are not available", body)
 	_, err := r.client(t, "app").Health(t.Context())
 	require.Equal(t, api.NotReady, codeOf(t, err))
+}
+
+func TestDiagnosticsAnswerNoBrowser(t *testing.T) {
+	r := start(t, nil)
+	for _, header := range []string{"Host: evil.example", "Host: localhost\r\nOrigin: http://evil.example", "Host: localhost\r\nSec-Fetch-Site: cross-site"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(r.DiagnosticsURL(), "http://"))
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, "GET /version HTTP/1.1\r\n"+header+"\r\n\r\n")
+		require.NoError(t, err)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.Equal(t, 403, resp.StatusCode, header)
+	}
+}
+
+// Probes need no caller: however many there are, they are one question to the keys.
+func TestProbesDoNotLoadTheKeystore(t *testing.T) {
+	var asked atomic.Int32
+	answer := make(chan struct{})
+	r := start(t, func(c *Config) {
+		c.Ready = func(context.Context) error {
+			asked.Add(1)
+			<-answer
+			return nil
+		}
+	})
+	c := r.client(t, "nobody")
+	impatient, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() { _, err := c.Health(impatient); gone <- err }()
+	require.Eventually(t, func() bool { return asked.Load() == 1 }, 5*time.Second, time.Millisecond)
+	cancel()
+	require.Error(t, <-gone)
+	done := make(chan error)
+	for range 20 {
+		go func() { _, err := c.Health(t.Context()); done <- err }()
+	}
+	close(answer)
+	for range 20 {
+		require.NoError(t, <-done, "one client that went away says nothing about the keys")
+	}
+	require.LessOrEqual(t, asked.Load(), int32(2))
+}
+
+func TestConnectionsAreLimited(t *testing.T) {
+	r := start(t, func(c *Config) { c.MaxConns = 2; c.ReadTimeout = 200 * time.Millisecond })
+	var silent []net.Conn
+	for range 10 {
+		conn, err := net.Dial("unix", r.Socket())
+		require.NoError(t, err)
+		defer conn.Close()
+		silent = append(silent, conn)
+	}
+	require.Eventually(t, func() bool { return len(r.unix.Listener.(*connLimit).open) == 2 }, 5*time.Second, time.Millisecond)
+	_, err := r.client(t, "app").Encrypt(t.Context(), "acme", one)
+	require.NoError(t, err, "those who say nothing make room")
+	require.NoError(t, silent[0].Close())
+	require.NoError(t, r.stop())
+}
+
+func TestConnectionsOfStrangersAreNotKept(t *testing.T) {
+	r := start(t, nil)
+	for _, request := range []string{
+		"GET /v1/encrypt HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"GET /v1/health HTTP/1.1\r\nHost: localhost\r\nX-Privet: 1\r\n\r\n",
+		"POST /v1/encrypt HTTP/1.1\r\nHost: localhost\r\nX-Privet: 1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+	} {
+		resp, err := raw(t, r, request)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.True(t, resp.Close, request)
+	}
+	resp, err := raw(t, r, head(t, r, "Content-Length: 2\r\n")+"{}")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.False(t, resp.Close, "a known caller's is, whatever it got wrong")
+}
+
+func TestDrainStopsAllListenersAtOnce(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	r := start(t, func(c *Config) {
+		c.Keys = &fakeKeys{encrypt: func(context.Context, []byte) ([]byte, error) {
+			close(entered)
+			<-leave
+			return []byte("x"), nil
+		}}
+	})
+	inFlight := make(chan error)
+	c := r.client(t, "app")
+	go func() { _, err := c.Encrypt(context.Background(), "acme", one); inFlight <- err }()
+	<-entered
+	tcp, diagnostics := strings.TrimPrefix(r.URL(), "http://"), r.DiagnosticsURL()
+	stopped := make(chan error)
+	go func() { stopped <- r.stop() }()
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", tcp)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, 5*time.Second, time.Millisecond, "TCP takes nothing new while the socket's requests end")
+	status, _ := get(t, diagnostics+"/readyz")
+	require.Equal(t, 503, status)
+	close(leave)
+	require.NoError(t, <-inFlight)
+	require.NoError(t, <-stopped)
 }
 
 func TestDrain(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,7 +76,8 @@ type Config struct {
 	Hosts []string
 
 	// Ready says why the keys cannot be used at the moment, or nil. nil means that
-	// they always can. It is asked by /readyz and /v1/health, for at most 2 seconds.
+	// they always can. It is asked for /readyz and /v1/health, once a second at most and
+	// for at most 2 seconds.
 	Ready func(ctx context.Context) error
 	// Closer is closed at the end of Serve, after the last request; nil for none.
 	Closer io.Closer
@@ -89,6 +90,9 @@ type Config struct {
 	MaxBody int64
 	// MaxItems is the most items of a batch; 0 means 1,000.
 	MaxItems int
+	// MaxConns is how many connections each listener keeps open; 0 means 2,048. More
+	// wait until one is closed.
+	MaxConns int
 	// MaxInFlight is how many requests are worked on at once; 0 means 256. One more
 	// is answered 429.
 	MaxInFlight int
@@ -131,6 +135,7 @@ type Server struct {
 	slots   chan struct{}
 	buffers sync.Pool
 	ready   atomic.Bool
+	found   finding
 
 	unix, tcp, diagnostics *listener
 }
@@ -167,7 +172,10 @@ func New(cfg Config) (*Server, error) {
 			api.PathHealth:  {method: http.MethodGet, handle: (*Server).health, open: true},
 		},
 	}
-	s.cfg.Hosts = slices.Clone(cfg.Hosts)
+	s.cfg.Hosts = nil
+	for _, host := range cfg.Hosts {
+		s.cfg.Hosts = append(s.cfg.Hosts, strings.ToLower(host))
+	}
 	var err error
 	if s.callers, err = newCallers(maps.Clone(cfg.Callers), s.log); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -91,8 +92,8 @@ func bind(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// ownFolder makes dir with mode 0750, or checks that nobody but its owner and
-// group could put a socket of their own there.
+// ownFolder makes dir with mode 0750, or checks that nobody but its owner could put
+// a socket of their own there: whoever could would get the callers' values.
 func ownFolder(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -110,8 +111,8 @@ func ownFolder(dir string) error {
 	if !trustedOwner(info) {
 		return errors.New("the folder " + dir + " belongs to another user")
 	}
-	if info.Mode().Perm()&0o002 != 0 {
-		return errors.New("everybody can write to the folder " + dir)
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("others can write to the folder %s (mode %04o)", dir, info.Mode().Perm())
 	}
 	return nil
 }

@@ -12,6 +12,9 @@ import (
 // servesUnix says that this system has unix sockets whose peers can be known.
 const servesUnix = true
 
+// openAtOnce is the flag of an open that does not wait for a pipe's other end.
+const openAtOnce = syscall.O_NONBLOCK
+
 // takeLock locks the file at path, which it makes, until it is closed or the
 // process ends.
 func takeLock(path string) (*os.File, error) {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/privet-dev/privet/internal/fault"
 )
@@ -24,6 +25,9 @@ const (
 	maxTokens = 2    // valid at a time: the new one and the one it replaces
 )
 
+// slowestTick is the coarsest time of change that a file system keeps (FAT).
+const slowestTick = 2 * time.Second
+
 // A tokenFile holds the tokens of one caller, one a line, and is read again
 // whenever it has changed. While it is missing or cannot be read no token is
 // valid: taking the file away locks its caller out.
@@ -31,7 +35,8 @@ type tokenFile struct {
 	path string
 
 	mu     sync.Mutex
-	info   fs.FileInfo         // of the file that sums and err are of, nil where it is missing
+	info   fs.FileInfo         // of the file that sums and failed are of, nil where it is missing
+	fresh  bool                // it had been changed so recently that another change may not show
 	sums   [][sha256.Size]byte // of the tokens; the tokens themselves are not kept
 	failed error
 }
@@ -67,15 +72,18 @@ func (t *tokenFile) holds(sum [sha256.Size]byte) (ok bool, news error) {
 
 // refresh reads the file again where it is not the one that was read before: a
 // rotation by rename or by symbolic link gives another file, one in place
-// another time or size.
+// another time or size. Two tokens are of one size, and the clocks of file systems
+// tick slowly: what was just changed is read once more, so that a token that was
+// replaced within the tick is not taken for ever.
 func (t *tokenFile) refresh() {
 	info, err := os.Stat(t.path)
-	if err == nil && t.info != nil && os.SameFile(info, t.info) && info.ModTime().Equal(t.info.ModTime()) &&
+	if err == nil && t.info != nil && !t.fresh && os.SameFile(info, t.info) && info.ModTime().Equal(t.info.ModTime()) &&
 		info.Size() == t.info.Size() && info.Mode() == t.info.Mode() {
 		return
 	}
 	t.info, t.sums, t.failed = info, nil, err
 	if err == nil {
+		t.fresh = time.Since(info.ModTime()) < slowestTick
 		t.sums, t.failed = readTokens(t.path)
 	} else {
 		t.info = nil
@@ -83,7 +91,8 @@ func (t *tokenFile) refresh() {
 }
 
 func readTokens(path string) ([][sha256.Size]byte, error) {
-	f, err := os.Open(path)
+	// A pipe in the file's place would make an open that waits hold up every caller.
+	f, err := os.OpenFile(path, os.O_RDONLY|openAtOnce, 0)
 	if err != nil {
 		return nil, err
 	}

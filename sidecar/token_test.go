@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -79,6 +80,23 @@ func TestTokensAreReadAgain(t *testing.T) {
 	require.Equal(t, []string{second}, valid())
 	require.NoError(t, os.Chmod(path, 0o644))
 	require.Empty(t, valid())
+}
+
+func TestATokenThatIsReplacedWithinATick(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	first, second := strings.Repeat("1", minToken), strings.Repeat("2", minToken)
+	require.NoError(t, os.WriteFile(path, []byte(first), 0o600))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	f, err := openTokens(path)
+	require.NoError(t, err)
+	// In place, of the same size, at what the file system takes for the same time.
+	require.NoError(t, os.WriteFile(path, []byte(second), 0o600))
+	require.NoError(t, os.Chtimes(path, time.Time{}, info.ModTime()))
+	ok, _ := f.holds(sha256.Sum256([]byte(first)))
+	require.False(t, ok, "the replaced token is still valid")
+	ok, _ = f.holds(sha256.Sum256([]byte(second)))
+	require.True(t, ok)
 }
 
 func TestATokenFileThatBecomesGarbage(t *testing.T) {

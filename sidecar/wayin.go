@@ -38,7 +38,8 @@ type call struct {
 }
 
 // data returns the handler of the data endpoints. Its order is the security
-// model: each step costs less than the next, and tells less.
+// model: each step costs less than the next, and tells less. Connections are kept
+// open for known callers only.
 func (s *Server) data(onSocket bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -50,11 +51,13 @@ func (s *Server) data(onSocket bool) http.Handler {
 		header.Set("Cache-Control", "no-store")
 		header.Set("X-Content-Type-Options", "nosniff")
 		if p := s.refuse(c, onSocket); p != nil {
+			header.Set("Connection", "close")
 			c.problem(p)
 			return
 		}
 		route := s.routes[c.route]
 		if route.open {
+			header.Set("Connection", "close")
 			route.handle(s, c)
 			return
 		}
@@ -70,6 +73,7 @@ func (s *Server) data(onSocket bool) http.Handler {
 		}
 		var known bool
 		if c.caller, known = s.callers.identify(r); !known {
+			header.Set("Connection", "close")
 			header.Set("WWW-Authenticate", `Bearer realm="privet"`)
 			c.problem(api.NewProblem(api.Unauthenticated, ""))
 			return
@@ -99,19 +103,19 @@ func (s *Server) refuse(c *call, onSocket bool) *api.Problem {
 	if !s.isHost(c.r.Host, onSocket) {
 		return api.NewProblem(api.HostRefused, "")
 	}
-	for name := range h {
-		if foreign := foreignHeader(name); foreign != "" {
-			return api.NewProblem(api.HeaderRefused, foreign)
-		}
+	if foreign := foreignHeader(h); foreign != "" {
+		return api.NewProblem(api.HeaderRefused, foreign)
 	}
 	if v := h.Values(api.Header); len(v) != 1 || v[0] != "1" {
 		return api.NewProblem(api.HeaderMissing, "")
 	}
-	route, ok := s.routes[c.r.URL.Path]
+	// The path as it was sent: every endpoint has one spelling.
+	path := c.r.URL.EscapedPath()
+	route, ok := s.routes[path]
 	if !ok || c.r.URL.RawQuery != "" {
 		return api.NewProblem(api.NotFound, "")
 	}
-	c.route = c.r.URL.Path
+	c.route = path
 	if c.r.Method != route.method {
 		c.w.Header().Set("Allow", route.method)
 		return api.NewProblem(api.MethodNotAllowed, "")
@@ -121,7 +125,8 @@ func (s *Server) refuse(c *call, onSocket bool) *api.Problem {
 	}
 	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	charset := params["charset"]
-	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") || h.Get("Content-Encoding") != "" {
+	if err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") ||
+		len(h.Values("Content-Type")) > 1 || len(h.Values("Content-Encoding")) > 0 {
 		return api.NewProblem(api.MediaType, "send Content-Type: application/json in UTF-8, not compressed")
 	}
 	if c.r.ContentLength > or(s.cfg.MaxBody, api.MaxBody) {
@@ -149,16 +154,18 @@ func (s *Server) isHost(host string, onSocket bool) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// foreignHeader returns what to call a header of that (canonical) name where only
-// browsers and proxies send it, else "". Sec-Fetch-Mode is not among them: Node's
+// foreignHeader returns what to call the header of a request that only browsers and
+// proxies send, "" where there is none. Sec-Fetch-Mode is not among them: Node's
 // fetch sends it.
-func foreignHeader(name string) string {
-	switch name {
-	case "Forwarded", "Via", "Origin", "Referer", "Sec-Fetch-Site", "X-Real-Ip":
-		return name
-	}
-	if strings.HasPrefix(name, "X-Forwarded-") {
-		return "X-Forwarded-*"
+func foreignHeader(h http.Header) string {
+	for name := range h {
+		switch name {
+		case "Forwarded", "Via", "Origin", "Referer", "Sec-Fetch-Site", "X-Real-Ip":
+			return name
+		}
+		if strings.HasPrefix(name, "X-Forwarded-") {
+			return "X-Forwarded-*"
+		}
 	}
 	return ""
 }

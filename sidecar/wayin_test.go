@@ -78,6 +78,32 @@ func TestABodyThatGrowsTooLarge(t *testing.T) {
 	require.True(t, resp.Close, "the rest of the body is not read")
 }
 
+func TestOneSpelling(t *testing.T) {
+	r := start(t, nil)
+	const body = `{"tenant":"acme","items":[{"field":"f","value":"v"}]}`
+	send := func(path, more string) int {
+		resp, err := raw(t, r, strings.Replace(head(t, r, fmt.Sprintf("%sContent-Length: %d\r\n", more, len(body))), "/v1/encrypt", path, 1)+body)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		return resp.StatusCode
+	}
+	require.Equal(t, 200, send("/v1/encrypt", ""))
+	for _, path := range []string{"/v1/%65ncrypt", "/v1%2fencrypt", "//v1/encrypt", "/v1/../v1/encrypt", "/v1/encrypt/", "/V1/encrypt"} {
+		require.Equal(t, 404, send(path, ""), path)
+	}
+	for _, header := range []string{"Content-Type: text/plain\r\n", "Content-Encoding:\r\nContent-Encoding: gzip\r\n"} {
+		require.Equal(t, 415, send("/v1/encrypt", header), header)
+	}
+}
+
+func TestBase64HasNoLineBreaks(t *testing.T) {
+	c := start(t, nil).client(t, "app")
+	for _, value := range []string{"aGk=\n", "aG\r\nk=", "\n", "aGk", "aGl=", "a-_="} {
+		_, err := c.Encrypt(t.Context(), "acme", []api.EncryptItem{{Field: "f", Value: value, Encoding: api.Base64}})
+		require.Equal(t, api.BadItem, codeOf(t, err), "%q", value)
+	}
+}
+
 func TestTooManyItems(t *testing.T) {
 	r := start(t, nil)
 	items := make([]api.EncryptItem, api.MaxItems+1)

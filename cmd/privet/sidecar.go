@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,9 +24,9 @@ type devInfo struct {
 
 // try is what a person may type into another terminal.
 func (i devInfo) try() string {
-	connect := i.URL
+	connect, socket := i.URL, "none: the state folder's path is too long for one"
 	if i.Socket != "" {
-		connect = "--unix-socket " + i.Socket + " http://localhost"
+		connect, socket = "--unix-socket "+shellWord(i.Socket)+" http://localhost", i.Socket
 	}
 	return fmt.Sprintf(`privet is listening on %s
   socket      %s
@@ -38,7 +39,15 @@ Try, in another terminal:
     -d '{"tenant":"dev","items":[{"ref":"1","field":"customer.card","value":"4111 1111 1111 1111"}]}'
 
 Ctrl-C ends it.
-`, i.URL, i.Socket, i.TokenFile, i.TokenFile, connect)
+`, i.URL, socket, i.TokenFile, shellWord(i.TokenFile), connect)
+}
+
+// shellWord returns s as one word of a shell: as it is, or in quotes.
+func shellWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func (a *app) devCommand() *cobra.Command {

@@ -57,7 +57,7 @@ func (c *Config) openKEK(ctx context.Context) (kms.KEK, error) {
 func (c *Config) createKey(path string, passphrase []byte) (*localkms.KEK, error) {
 	if store, ok := strings.CutPrefix(c.Keys.Keystore, "sqlite:"); ok {
 		if _, err := os.Lstat(store); !errors.Is(err, fs.ErrNotExist) {
-			return nil, c.fail("keys.kek", "the key file %s is gone, and the keystore %s is there", path, store).
+			return nil, fault.New(fault.Config, "the key file %s is gone, and the keystore %s is there", path, store).
 				WithHint("restore the key file from its backup; without it, remove the keystore as well to begin anew, and lose what was encrypted")
 		}
 	}

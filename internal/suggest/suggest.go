@@ -8,12 +8,15 @@ import "strings"
 func Nearest(s string, words []string) string {
 	best, bestDist := "", 1<<30
 	for _, w := range words {
-		if d := distance(strings.ToLower(s), strings.ToLower(w)); d < bestDist {
+		// s may be anybody's input, of any length: the distance is at least that of
+		// the lengths.
+		far := max(1, (max(len(s), len(w))+1)/3)
+		if max(len(s)-len(w), len(w)-len(s)) > far {
+			continue
+		}
+		if d := distance(strings.ToLower(s), strings.ToLower(w)); d < bestDist && d <= far {
 			best, bestDist = w, d
 		}
-	}
-	if bestDist > max(1, (max(len(s), len(best))+1)/3) {
-		return ""
 	}
 	return best
 }

@@ -41,7 +41,7 @@ const (
 const MaxRef = 256
 
 // Base64 is the Encoding of values that are not text: RFC 4648 section 4, with
-// padding.
+// padding and without line breaks.
 const Base64 = "base64"
 
 // An EncryptRequest asks for ciphertexts.
