@@ -19,6 +19,11 @@ var ErrDrift = errors.New("policy: the file and the database do not fit")
 // undecided.
 var ErrUndecided = errors.New("policy: undecided columns")
 
+// OwnSchema is the schema in which privet keeps its own state in a database:
+// wrapped keys, checkpoints. Its tables arrive without rows, unless the policy
+// has an entry for them.
+const OwnSchema = "privet"
+
 // Resolve holds the policy against a catalog and returns what happens to every
 // table and column. Undecided columns are no error here: see [Resolution.Check].
 //
@@ -113,6 +118,9 @@ func (r *resolver) table(t *catalog.Table) *TableDecision {
 		return d
 	case t.IsPartition:
 		r.partition(d)
+	case t.Schema == OwnSchema && entry == nil:
+		d.Why = "privet's own state stays where it is"
+		return d
 	}
 	if r.withoutRows(t) {
 		d.Why = "rows: none"

@@ -215,6 +215,17 @@ tables:
 	require.Equal(t, classify.Internal, r.Tables[0].Columns[1].Level)
 }
 
+func TestPrivetsOwnStateArrivesWithoutRows(t *testing.T) {
+	own, orders := table("privet.keyring", "wrapped bytea!"), table("public.orders", "id int8")
+	r := resolve(t, head+"tables: {public.orders: {columns: {id: {keep: key}}}}\n", own, orders)
+	require.False(t, r.Table(own).Rows)
+	require.Equal(t, "privet's own state stays where it is", r.Table(own).Why)
+	require.NoError(t, r.Check())
+
+	r = resolve(t, head+"tables: {privet.keyring: {columns: {}}, public.orders: {rows: none}}\n", own, orders)
+	require.Equal(t, []string{"privet.keyring.wrapped"}, r.Undecided(), "an entry decides, as for every table")
+}
+
 func TestResolveTableKinds(t *testing.T) {
 	root := table("public.orders", "id int8", "note text")
 	mid := partition(root, "public.orders_2025")

@@ -15,6 +15,7 @@ import (
 	"github.com/privet-dev/privet/classify"
 	"github.com/privet-dev/privet/internal/catalog"
 	"github.com/privet-dev/privet/mask"
+	"github.com/privet-dev/privet/policy"
 )
 
 // Propose returns the text of a privet.yaml for the database. It parses, every
@@ -38,10 +39,10 @@ func Propose(cat *catalog.Catalog) ([]byte, error) {
 }
 
 // decidedByColumns reports whether a table has column entries of its own: not a
-// partition (its root decides), a materialized view (it is rebuilt) or a foreign
-// table (its rows are elsewhere).
+// partition (its root decides), a materialized view (it is rebuilt), a foreign
+// table (its rows are elsewhere) or privet's own state (it stays where it is).
 func decidedByColumns(t *catalog.Table) bool {
-	return !t.IsPartition && (t.Kind == catalog.Ordinary || t.Kind == catalog.Partitioned)
+	return !t.IsPartition && (t.Kind == catalog.Ordinary || t.Kind == catalog.Partitioned) && t.Schema != policy.OwnSchema
 }
 
 // A verdict is what is proposed for a column.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/privet-dev/privet/classify"
 	"github.com/privet-dev/privet/internal/catalog"
+	"github.com/privet-dev/privet/policy"
 )
 
 // write renders the proposal.
@@ -234,17 +235,20 @@ func (p *proposal) writeRest(b *bytes.Buffer) {
 			}
 		}
 	}
-	var parts, views []string
+	var parts, views, own []string
 	for _, t := range p.cat.Tables {
 		switch {
 		case t.IsPartition:
 			parts = append(parts, t.String()+", a partition of "+t.Root().String())
 		case t.Kind == catalog.MatView:
 			views = append(views, t.String())
+		case t.Schema == policy.OwnSchema:
+			own = append(own, t.String())
 		}
 	}
 	list("Partitions follow the table they belong to:", parts)
 	list("Materialized views are rebuilt from the masked tables:", views)
+	list("privet's own state arrives without rows:", own)
 }
 
 // tableName writes a table as the policy names it: parts that would be taken for
