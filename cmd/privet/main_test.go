@@ -35,6 +35,9 @@ func TestCommand(t *testing.T) {
 	for _, script := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txt"), func(t *testing.T) {
 			var source, target, reader string
+			if strings.HasPrefix(filepath.Base(script), "reencrypt") {
+				source = pgtest.Database(t)
+			}
 			if strings.HasPrefix(filepath.Base(script), "mask") {
 				source, target = pgtest.Database(t), pgtest.Database(t)
 				schema, err := os.ReadFile("testdata/clinic.sql")
@@ -51,7 +54,7 @@ func TestCommand(t *testing.T) {
 					e.Setenv("READER", reader)
 					return nil
 				},
-				Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "sql": sqlIn(t)},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "sql": sqlIn(t), "key": keyID},
 			})
 		})
 	}
@@ -85,6 +88,21 @@ func sqlIn(t *testing.T) func(*testscript.TestScript, bool, []string) {
 		}
 		pgtest.Exec(t, args[0], args[1])
 	}
+}
+
+// key VARIABLE TENANT PURPOSE VERSION puts the id of one key into a variable.
+func keyID(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: key VARIABLE TENANT PURPOSE VERSION")
+	}
+	ts.Check(ts.Exec("privet", "keys", "list", "--keys", "--tenant", args[1], "--purpose", args[2]))
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if id, rest, _ := strings.Cut(strings.TrimSpace(line), "  "); strings.HasPrefix(rest, "version "+args[3]+" ") {
+			ts.Setenv(args[0], id)
+			return
+		}
+	}
+	ts.Fatalf("no such key")
 }
 
 func TestAPanicShowsNoValue(t *testing.T) {

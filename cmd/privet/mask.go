@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,16 @@ func (f *refreshFlags) addMaintenance(c *cobra.Command) {
 
 func (f *refreshFlags) addJobs(c *cobra.Command) {
 	c.Flags().IntVar(&f.jobs, "jobs", 2, "tables to work on at once")
+	before := c.PreRunE
+	c.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if f.jobs < 1 {
+			return fault.New(fault.Config, "%s: --jobs is %d, and must be at least 1", cmd.CommandPath(), f.jobs)
+		}
+		if before != nil {
+			return before(cmd, args)
+		}
+		return nil
+	}
 }
 
 func (a *app) maskInitCommand() *cobra.Command {
@@ -146,6 +157,13 @@ func (a *app) maskRunCommand() *cobra.Command {
 		Short: "Load a masked copy beside the target, verify it, and let them change places",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if yieldAfter <= 0 {
+				return fault.New(fault.Config, "%s: --yield-after is %s, and must be more than nothing", cmd.CommandPath(), yieldAfter).
+					WithHint("as in --yield-after %s", refresh.DefaultYieldAfter)
+			}
+			if err := writableReceipt(receiptFile); err != nil {
+				return err
+			}
 			p, err := policy.Load(f.policy)
 			if err != nil {
 				return err
@@ -165,7 +183,7 @@ func (a *app) maskRunCommand() *cobra.Command {
 				YieldAfter: yieldAfter, KeepOld: keepOld, Progress: show,
 				Sign: sign, Version: buildVersion().Version, KeyID: d.Config.Keys.KEK,
 			})
-			show.Close()
+			show.End(err)
 			if result == nil {
 				return err
 			}
@@ -193,6 +211,22 @@ func (a *app) maskRunCommand() *cobra.Command {
 	c.Flags().DurationVar(&yieldAfter, "yield-after", refresh.DefaultYieldAfter, "end the run when a session of the source waits that long for its locks")
 	c.Flags().StringVar(&receiptFile, "receipt", "", "where the signed receipt goes (default privet-receipt-RUN.json)")
 	return c
+}
+
+// writableReceipt finds out before a run, not after its hours, whether its receipt
+// can be written. "" is a file of the current folder that has no name yet.
+func writableReceipt(path string) error {
+	if path != "" {
+		if _, err := os.Lstat(path); err == nil {
+			return fault.New(fault.Guard, "%s exists and is not overwritten", path).WithHint("give another path for the receipt")
+		}
+	}
+	probe, err := os.CreateTemp(filepath.Dir(path), ".privet-receipt-*")
+	if err != nil {
+		return fault.New(fault.Config, "the receipt could not be written: %v", err).WithHint("name a file in a folder that you may write to by --receipt")
+	}
+	_ = probe.Close() // nothing was written to it
+	return os.Remove(probe.Name())
 }
 
 // runInfo is what `privet mask run --json` and `resume --json` print.
@@ -239,7 +273,7 @@ func (a *app) maskResumeCommand() *cobra.Command {
 			result, err := refresh.Resume(cmd.Context(), refresh.Config{
 				Target: f.target, Maintenance: f.maintenance, Targets: d.Targets, KeepOld: keepOld, Progress: show,
 			})
-			show.Close()
+			show.End(err)
 			if err != nil {
 				return err
 			}
@@ -270,7 +304,9 @@ func (a *app) maskVerifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := refresh.Verify(cmd.Context(), refresh.VerifyConfig{Source: f.source, Target: f.target, Policy: p, Jobs: f.jobs})
+			show := newProgress(a.err)
+			report, err := refresh.Verify(cmd.Context(), refresh.VerifyConfig{Source: f.source, Target: f.target, Policy: p, Jobs: f.jobs, Progress: show})
+			show.End(err)
 			if report == nil {
 				return err
 			}

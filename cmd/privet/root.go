@@ -56,7 +56,8 @@ func run(ctx context.Context, args []string, s streams) (code int) {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := family("privet", "Protect personal data: encrypt, tokenize, mask, delete, prove",
-		a.devCommand(), a.serveCommand(), a.maskCommand(), a.keysCommand(), a.versionCommand())
+		a.encryptCommand(), a.decryptCommand(),
+		a.devCommand(), a.serveCommand(), a.maskCommand(), a.keysCommand(), a.reencryptCommand(), a.versionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(a.in)
 	root.SetOut(a.out)

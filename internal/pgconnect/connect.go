@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -132,7 +133,16 @@ var settings = map[string]string{
 	"lock_timeout":                        "0",
 	"idle_in_transaction_session_timeout": "0",
 	"idle_session_timeout":                "0",
+	// A machine that is gone without a word must not leave its locks behind for
+	// the two hours that TCP waits by itself.
+	"tcp_keepalives_idle":     "30",
+	"tcp_keepalives_interval": "10",
+	"tcp_keepalives_count":    "3",
 }
+
+// checkClient makes the server look whether the client of a long statement is
+// still there, instead of finishing the statement for nobody.
+const checkClient = "SET SESSION client_connection_check_interval = '10s'"
 
 // Open connects and pins the session's settings. The error is a [fault.Error]
 // of kind Config. The caller closes the connection.
@@ -142,6 +152,9 @@ func (t *Target) Open(ctx context.Context, o Options) (*pgx.Conn, error) {
 		config.RuntimeParams = map[string]string{}
 	}
 	config.RuntimeParams["application_name"] = o.AppName
+	dialer := net.Dialer{Timeout: config.ConnectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
+	config.DialFunc = dialer.DialContext
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -170,7 +183,14 @@ func pin(ctx context.Context, conn *pgx.Conn, o Options) error {
 	if conn.PgConn().ParameterStatus("server_version") >= "17" {
 		sql.WriteString("SET SESSION transaction_timeout = 0;")
 	}
-	return conn.PgConn().Exec(ctx, sql.String()).Close()
+	if err := conn.PgConn().Exec(ctx, sql.String()).Close(); err != nil {
+		return err
+	}
+	// Not every system can look: its server refuses, and works without.
+	if err := conn.PgConn().Exec(ctx, checkClient).Close(); err != nil && Code(err) == "" {
+		return err
+	}
+	return nil
 }
 
 func onOff(b bool) string {

@@ -3,6 +3,7 @@ package pgconnect_test
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -55,6 +56,7 @@ func TestOpenPinsTheSession(t *testing.T) {
 		"SHOW transaction_read_only":                      "on",
 		"SHOW synchronous_commit":                         "off",
 		"SHOW idle_in_transaction_session_timeout":        "0",
+		"SHOW client_connection_check_interval":           "10s",
 	} {
 		require.Equal(t, want, ask(sql), sql)
 	}
@@ -151,6 +153,18 @@ func TestSafeTextQuotesNoRow(t *testing.T) {
 		require.NotContains(t, inner.Message+inner.Detail+inner.Where, "bob")
 	}
 	require.NoError(t, pgconnect.Redacted(nil))
+}
+
+// An error that was written for a person is not replaced by what lies under it,
+// and what was redacted once reads the same the second time.
+func TestRedactedLeavesFaultsAlone(t *testing.T) {
+	cause := pgconnect.Redacted(&pgconn.PgError{Code: "22023", Message: "invalid snapshot identifier"})
+	gone := &fault.Error{Kind: fault.Stopped, Msg: "the snapshot is gone", Err: cause}
+	wrapped := fmt.Errorf("verify: %w", gone)
+	require.Equal(t, wrapped.Error(), pgconnect.Redacted(wrapped).Error())
+	require.Equal(t, fault.Stopped, fault.KindOf(pgconnect.Redacted(wrapped)))
+	used := pgconnect.Redacted(&pgconn.PgError{Code: "55006", Message: "the database is in use"})
+	require.Equal(t, "the database is in use (SQLSTATE 55006)", pgconnect.SafeText(used))
 }
 
 // A pooler gives its own process number to the client: this one is a proxy that

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/privet-dev/privet/internal/fault"
 )
 
 // closeTimeout bounds how long Close waits for the server.
@@ -17,6 +19,9 @@ const closeTimeout = 5 * time.Second
 // (data exceptions) quote values themselves and are replaced by the SQLSTATE
 // and, where the server names them, table and column.
 func SafeText(err error) string {
+	if r, ok := errors.AsType[*redacted](err); ok {
+		return r.text
+	}
 	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
 		where := ""
 		if pe.TableName != "" {
@@ -42,10 +47,14 @@ func SafeText(err error) string {
 }
 
 // Redacted returns err with its text replaced by [SafeText]. errors.As still
-// finds the server's error, without the fields that quote rows.
+// finds the server's error, without the fields that quote rows. An error that is
+// for a person already stays as it is.
 func Redacted(err error) error {
 	if err == nil {
 		return nil
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
+		return err
 	}
 	pe, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {

@@ -102,7 +102,8 @@ func (t *Target) Env(appName string, load bool) []string {
 		return slices.Contains([]string{"PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGAPPNAME",
 			"PGOPTIONS", "PGCLIENTENCODING", "PGDATESTYLE", "PGTZ", "PGTARGETSESSIONATTRS", "PGLOADBALANCEHOSTS", "LC_ALL", "LC_MESSAGES", "LANGUAGE"}, key)
 	})
-	options := "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
+	options := "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 " +
+		"-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 	if load {
 		options += " -c default_transaction_read_only=off -c synchronous_commit=off -c maintenance_work_mem=" + loadMemory
 	}

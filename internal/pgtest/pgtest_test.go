@@ -60,7 +60,7 @@ func TestServerDiesWithItsProcess(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), childVar+"="+how)
+			cmd.Env = append(os.Environ(), childVar+"="+how, "TMPDIR="+t.TempDir())
 			out, err := cmd.StdoutPipe()
 			require.NoError(t, err)
 			require.NoError(t, cmd.Start())
@@ -89,7 +89,7 @@ func TestServerDiesWithItsProcess(t *testing.T) {
 func TestDetachedServerOutlivesItsProcess(t *testing.T) {
 	pgtest.Shared(t)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVar+"=detaches")
+	cmd.Env = append(os.Environ(), childVar+"=detaches", "TMPDIR="+t.TempDir())
 	out, err := cmd.Output()
 	require.NoError(t, err, "%s", out)
 	dir := strings.TrimSpace(string(out))

@@ -34,6 +34,11 @@
 // failed verification is treated the same. A copy that is verified and cannot be
 // swapped, because a session of the target cannot be ended, waits for [Resume].
 //
+// On this machine a killed run leaves a folder privet-refresh-* that only its user
+// can read. It holds the source's structure and no row; the next run removes it.
+// When the machine itself is gone, the servers end its sessions within a minute,
+// and with them its locks on the source.
+//
 // # Roles
 //
 // The source role needs SELECT on every table and sequence (pg_read_all_data

@@ -32,6 +32,10 @@ func (r *run) finish(ctx context.Context, err error) error {
 		}
 	}
 	pgconnect.Close(r.admin)
+	if err != nil && fault.KindOf(err) == fault.Unexpected && fault.HintOf(err) == "" {
+		// Most often a server or a network that went away.
+		err = &fault.Error{Kind: fault.Unexpected, Msg: err.Error(), Hint: r.unharmed(), Err: err}
+	}
 	r.result.Finished = time.Now().UTC()
 	return err
 }
@@ -41,12 +45,24 @@ func (r *run) interrupted(err error) error {
 	if errors.Is(err, ErrSwapPending) {
 		return err
 	}
-	e := fault.New(fault.Stopped, "the run was interrupted; the target is as it was").WithHint("run again: nothing of this run is used")
-	if r.state.State == stateVerified {
-		e.Hint = fmt.Sprintf("the copy %q is verified: `privet mask resume` puts it in place", r.fresh)
-	}
+	e := fault.New(fault.Stopped, "the run was interrupted; the target is as it was").WithHint("%s", r.again())
 	e.Err = errors.Join(ErrInterrupted, err)
 	return e
+}
+
+// again says what to do after a run that ended early through nobody's fault.
+func (r *run) again() string {
+	if r.state.State == stateVerified {
+		return fmt.Sprintf("the copy %q is verified: `privet mask resume` puts it in place", r.fresh)
+	}
+	return "run again: nothing of this run is used"
+}
+
+func (r *run) unharmed() string {
+	if r.state.State == stateVerified {
+		return r.again()
+	}
+	return "the target is as it was; " + r.again()
 }
 
 // abandon closes the run's database, over a new session where the maintenance
@@ -72,6 +88,6 @@ func (r *run) abandon() error {
 		return err
 	}
 	_, err := r.admin.Exec(ctx, `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-		WHERE datname = $1 AND usename = current_user AND pid <> pg_catalog.pg_backend_pid()`, r.fresh)
+		WHERE datname = $1 AND usename = session_user AND pid <> pg_catalog.pg_backend_pid()`, r.fresh)
 	return pgconnect.Redacted(err)
 }

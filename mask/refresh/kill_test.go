@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -57,12 +58,13 @@ func TestKilled(t *testing.T) {
 		t.Run(stage, func(t *testing.T) {
 			p := newPair(t)
 			check := p.untouched()
-			text, err := json.Marshal(victim{Source: p.source, Target: p.target, Policy: testdata(t, "privet.yaml"), Stage: stage, TempDir: t.TempDir(), Entry: p.entry})
+			temp := t.TempDir()
+			text, err := json.Marshal(victim{Source: p.source, Target: p.target, Policy: testdata(t, "privet.yaml"), Stage: stage, TempDir: temp, Entry: p.entry})
 			require.NoError(t, err)
 			c, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(c, self, "-test.run=^TestVictim$")
-			cmd.Env = append(os.Environ(), victimEnv+"="+string(text))
+			cmd.Env = append(os.Environ(), victimEnv+"="+string(text), "TMPDIR="+temp)
 			out, err := cmd.CombinedOutput()
 			var exit *exec.ExitError
 			require.True(t, errors.As(err, &exit) && !exit.Exited(), "the child was to be killed: %v\n%s", err, out)
@@ -76,7 +78,15 @@ func TestKilled(t *testing.T) {
 				return query(t, p.admin, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'privet mask run%' AND datname = ANY($1)",
 					[]string{database(t, p.source), left[0], database(t, p.target), "postgres"})[0] == "0"
 			}, 20*time.Second, 20*time.Millisecond, "the server notices that the run is gone")
-			p.recovers(p.config(testdata(t, "privet.yaml")))
+			left, err = filepath.Glob(filepath.Join(temp, "privet-refresh-*"))
+			require.NoError(t, err)
+			require.Len(t, left, 1, "the killed run's files")
+			cfg := p.config(testdata(t, "privet.yaml"))
+			cfg.TempDir = temp
+			p.recovers(cfg)
+			files, err := os.ReadDir(temp)
+			require.NoError(t, err)
+			require.Empty(t, files, "the next run removes what a killed one has left")
 		})
 	}
 }

@@ -59,9 +59,8 @@ type Plan struct {
 	Locks    int `json:"locks"`
 	LocksMax int `json:"locks_max"`
 
-	jobs     []*tableJob
-	res      *policy.Resolution
-	warnings []string // the notes that a run repeats
+	jobs []*tableJob
+	res  *policy.Resolution
 }
 
 // A PlanTable says what happens to one table.
@@ -77,6 +76,9 @@ type PlanTable struct {
 	// Tenant is whose keys mask the rows: a name, or "column NAME".
 	Tenant  string `json:"tenant,omitempty"`
 	Subject string `json:"subject,omitempty"`
+	// PartitionOf is the root of a partition, whose decisions it follows. Rows and
+	// bytes of a root are those of all its partitions.
+	PartitionOf string `json:"partition_of,omitempty"`
 	// Into is the partitioned table that rows are loaded through where masking
 	// changes its partition key.
 	Into    string       `json:"into,omitempty"`
@@ -159,7 +161,7 @@ func makePlan(ctx context.Context, conn *pgx.Conn, cat *catalog.Catalog, cfg Pla
 		cfg.Keys = newThrowaway()
 	}
 	p := &Plan{Database: cat.Database, ServerVersion: cat.ServerVersion, PolicyHash: cfg.Policy.Hash(),
-		Undecided: res.Undecided(), Unused: res.Unused, res: res}
+		Undecided: res.Undecided(), Empty: res.Emptied(), ByPattern: res.ByPattern(), Unused: res.Unused, res: res}
 	c := &compiler{ctx: ctx, keys: cfg.Keys, cat: cat, res: res}
 	if err := res.Check(); err != nil {
 		c.problem("", err)
@@ -177,11 +179,10 @@ func makePlan(ctx context.Context, conn *pgx.Conn, cat *catalog.Catalog, cfg Pla
 	p.LocksMax = facts.locks
 	if p.Locks > p.LocksMax {
 		c.problem("", fault.New(fault.Config, "a run needs %d locks on the source, whose lock table has room for %d", p.Locks, p.LocksMax).
-			WithHint("raise max_locks_per_transaction on the source, or use fewer --jobs"))
+			WithHint("raise max_locks_per_transaction on the source to %d, or use fewer --jobs", facts.locksFor(p.Locks)))
 	}
 	p.Problems = c.problems
 	p.fill(res)
-	p.warnings = facts.notes
 	p.Notes = slices.Concat(facts.notes, c.notes)
 	for i, list := range [][]string{p.Undecided, p.Empty, p.ByPattern, p.Unused, p.Notes} {
 		if list == nil { // JSON readers expect lists
@@ -208,8 +209,15 @@ func jobsOf(n int) int {
 // fill describes the tables and adds up the estimates.
 func (p *Plan) fill(res *policy.Resolution) {
 	byTable := map[*catalog.Table]*tableJob{}
+	rows, bytes := map[*catalog.Table]int64{}, map[*catalog.Table]int64{}
+	example := map[*catalog.Table]*tableJob{} // of a root: one of its partitions, which have the same rules
 	for _, j := range p.jobs {
 		byTable[j.table] = j
+		for t := j.table; t != nil; t = partitioned(t) {
+			rows[t] += max(j.table.Rows, 0)
+			bytes[t] += j.table.Bytes
+			example[t] = j
+		}
 	}
 	for _, d := range res.Tables {
 		t := d.Table
@@ -217,6 +225,12 @@ func (p *Plan) fill(res *policy.Resolution) {
 			Tenant: d.Tenant.Name, Subject: d.Subject, Columns: []PlanColumn{}}
 		if d.Tenant.Column != "" {
 			pt.Tenant = "column " + d.Tenant.Column
+		}
+		if t.Kind == catalog.Partitioned {
+			pt.EstimatedRows, pt.Bytes = rows[t], bytes[t]
+		}
+		if t.IsPartition {
+			pt.PartitionOf = t.Root().String()
 		}
 		j := byTable[t]
 		if j != nil {
@@ -226,25 +240,26 @@ func (p *Plan) fill(res *policy.Resolution) {
 				pt.Into = j.into.String()
 			}
 		}
-		if d.NewTable {
-			p.Empty = append(p.Empty, t.String())
-		}
 		for _, cd := range d.Columns {
-			pt.Columns = append(pt.Columns, p.column(t, cd, j))
+			pt.Columns = append(pt.Columns, planColumn(cd, example[t]))
 		}
 		p.Tables = append(p.Tables, pt)
 	}
 }
 
-func (p *Plan) column(t *catalog.Table, cd *policy.ColumnDecision, j *tableJob) PlanColumn {
-	name := t.String() + "." + cd.Column.Name
+// partitioned returns the table that t is a partition of, or nil.
+func partitioned(t *catalog.Table) *catalog.Table {
+	if !t.IsPartition {
+		return nil
+	}
+	return t.Parent
+}
+
+func planColumn(cd *policy.ColumnDecision, j *tableJob) PlanColumn {
 	pc := PlanColumn{Column: cd.Column.Name, SQL: cd.Column.Type, Action: cd.Action.String(), Rule: cd.Rule.String(), Why: cd.Why,
 		From: cd.From, Level: cd.Level, Type: cd.Type, ByPattern: cd.ByPattern}
-	if cd.ByPattern {
-		p.ByPattern = append(p.ByPattern, name)
-	}
-	if cd.Action == policy.Empty {
-		p.Empty = append(p.Empty, name)
+	if cd.Action == policy.Mask && len(cd.JSON) > 0 {
+		pc.Rule = jsonRule
 	}
 	if j != nil {
 		if m := fieldOf(j, cd.Column.Name); m != nil {
@@ -257,9 +272,6 @@ func (p *Plan) column(t *catalog.Table, cd *policy.ColumnDecision, j *tableJob) 
 			Action string `json:"action"`
 			Rule   string `json:"rule,omitempty"`
 		}{string(d.Path), d.Action.String(), d.Rule.String()})
-		if d.Action == policy.Empty {
-			p.Empty = append(p.Empty, name+string(d.Path))
-		}
 	}
 	return pc
 }

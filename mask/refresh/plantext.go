@@ -16,8 +16,21 @@ func (p *Plan) WriteText(w io.Writer) error {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "%s, PostgreSQL %d: %d tables, about %d rows, %s\n", p.Database, p.ServerVersion/10000, len(p.Tables), p.Rows, megabytes(p.Bytes))
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	parts := map[string][]PlanTable{}
 	for _, pt := range p.Tables {
-		fmt.Fprintf(t, "\n%s%s\n", pt.Table, pt.heading())
+		if pt.PartitionOf != "" {
+			parts[pt.PartitionOf] = append(parts[pt.PartitionOf], pt)
+		}
+	}
+	for _, pt := range p.Tables {
+		if pt.PartitionOf != "" { // one line under its root, whose decisions it follows
+			continue
+		}
+		fmt.Fprintf(b, "\n%s%s\n", pt.Table, pt.heading())
+		for _, part := range parts[pt.Table] {
+			part.Tenant, part.Subject = "", "" // the root's
+			fmt.Fprintf(b, "  partition %s%s\n", part.Table, part.heading())
+		}
 		for _, c := range pt.Columns {
 			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", c.Column, c.SQL, c.what(), c.From)
 			for _, j := range c.JSON {
@@ -73,6 +86,9 @@ func (c *PlanColumn) what() string {
 		return strings.TrimSuffix("keep: "+c.Why, ": ")
 	case policy.Mask.String():
 		text := "mask " + c.Rule
+		if c.Rule == jsonRule {
+			text = "mask by path"
+		}
 		if c.Output != "" {
 			text += " (" + c.Output
 			if c.Injective {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,7 +14,7 @@ import (
 
 // An object is something inside a database that has an owner and privileges.
 type object struct {
-	kind   string // SCHEMA, TABLE, SEQUENCE, ROUTINE, TYPE: the word after GRANT ... ON
+	kind   string // SCHEMA, TABLE, ...: the word after ALTER, and after GRANT ... ON where there are grants
 	ident  string // quoted and qualified, for routines with argument types
 	owner  string
 	linked bool // a sequence that follows its table's owner
@@ -28,8 +29,9 @@ func (o *object) key() string { return o.kind + " " + o.ident }
 const notSystem = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`
 
 // objectsQuery lists everything that owners and privileges are carried over
-// for: schemas, relations, sequences, routines, types. Members of extensions
-// belong to whoever installed the extension.
+// for: schemas, relations, sequences, routines, types, and what has an owner
+// only: statistics, collations, text search, operators. Extensions and their
+// members belong to whoever installed them.
 const objectsQuery = `
 	SELECT o.kind, o.ident, pg_catalog.pg_get_userbyid(o.owner)::text, o.linked, o.acl IS NULL,
 		coalesce(CASE WHEN a.grantee = 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END, ''),
@@ -60,6 +62,19 @@ const objectsQuery = `
 		FROM pg_catalog.pg_type y JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
 		WHERE ` + notSystem + ` AND (y.typtype IN ('e', 'd', 'r')
 			OR y.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = y.typrelid AND c.relkind = 'c'))
+		UNION ALL
+		SELECT CASE i.type WHEN 'statistics object' THEN 'STATISTICS' ELSE upper(i.type) END, i.identity, x.owner, false, NULL, '', x.class, x.oid
+		FROM (
+			SELECT oid, 'pg_catalog.pg_statistic_ext'::regclass AS class, stxnamespace AS ns, stxowner AS owner FROM pg_catalog.pg_statistic_ext
+			UNION ALL SELECT oid, 'pg_catalog.pg_collation'::regclass, collnamespace, collowner FROM pg_catalog.pg_collation
+			UNION ALL SELECT oid, 'pg_catalog.pg_conversion'::regclass, connamespace, conowner FROM pg_catalog.pg_conversion
+			UNION ALL SELECT oid, 'pg_catalog.pg_ts_config'::regclass, cfgnamespace, cfgowner FROM pg_catalog.pg_ts_config
+			UNION ALL SELECT oid, 'pg_catalog.pg_ts_dict'::regclass, dictnamespace, dictowner FROM pg_catalog.pg_ts_dict
+			UNION ALL SELECT oid, 'pg_catalog.pg_operator'::regclass, oprnamespace, oprowner FROM pg_catalog.pg_operator
+			UNION ALL SELECT oid, 'pg_catalog.pg_opfamily'::regclass, opfnamespace, opfowner FROM pg_catalog.pg_opfamily
+			UNION ALL SELECT oid, 'pg_catalog.pg_opclass'::regclass, opcnamespace, opcowner FROM pg_catalog.pg_opclass
+		) x JOIN pg_catalog.pg_namespace n ON n.oid = x.ns, LATERAL pg_catalog.pg_identify_object(x.class, x.oid, 0) i
+		WHERE ` + notSystem + `
 	) o LEFT JOIN LATERAL pg_catalog.aclexplode(o.acl) a ON true
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = o.class AND e.objid = o.oid AND e.objsubid = 0 AND e.deptype = 'e')
 	ORDER BY 1, 2, 10, 6, 7`
@@ -131,21 +146,17 @@ func (d *dresser) dress(ctx context.Context) error {
 	}
 	// Schemas first: who is to own a table needs a right on its schema.
 	slices.SortStableFunc(now, func(a, b *object) int { return rank(a) - rank(b) })
-	err = pgx.BeginFunc(ctx, d.fresh, func(tx pgx.Tx) error {
-		for _, o := range now {
-			if err := d.object(ctx, tx, o, was[o.key()]); err != nil {
-				return err
-			}
+	// Each statement by itself: nobody uses the database yet, and in one
+	// transaction a schema of many thousand objects fills the server's lock table.
+	for _, o := range now {
+		if err := d.object(ctx, o, was[o.key()]); err != nil {
+			return err
 		}
-		for _, sql := range defaults {
-			if err := d.try(ctx, tx, "default privileges", sql); err != nil {
-				return err
-			}
+	}
+	for _, sql := range defaults {
+		if err := d.try(ctx, "default privileges", sql); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("target: carry over owners and privileges: %w", pgconnect.Redacted(err))
 	}
 	const shown = 5
 	for i, r := range d.refused {
@@ -165,7 +176,7 @@ func rank(o *object) int {
 	return 1
 }
 
-func (d *dresser) object(ctx context.Context, tx pgx.Tx, o, was *object) error {
+func (d *dresser) object(ctx context.Context, o, was *object) error {
 	owner := d.dbOwner
 	var todo []string
 	if was != nil {
@@ -178,7 +189,7 @@ func (d *dresser) object(ctx context.Context, tx pgx.Tx, o, was *object) error {
 		todo = append(todo, "ALTER "+o.kind+" "+o.ident+" OWNER TO "+quote(owner))
 	}
 	for _, sql := range todo {
-		if err := d.try(ctx, tx, o.key(), sql); err != nil {
+		if err := d.try(ctx, o.key(), sql); err != nil {
 			return err
 		}
 	}
@@ -213,15 +224,15 @@ func (g grant) on(columns string, o *object) string {
 	return sql
 }
 
-// try runs one statement and remembers where it was refused. Only a lost
-// connection is an error.
-func (d *dresser) try(ctx context.Context, tx pgx.Tx, what, sql string) error {
-	err := try(ctx, tx, sql)
+// try runs one statement and remembers where it was refused. Errors are a lost
+// connection and a server without room (class 53).
+func (d *dresser) try(ctx context.Context, what, sql string) error {
+	_, err := d.fresh.Exec(ctx, sql)
 	if err == nil {
 		return nil
 	}
-	if pgconnect.Code(err) == "" || ctx.Err() != nil {
-		return err
+	if code := pgconnect.Code(err); code == "" || strings.HasPrefix(code, "53") || d.fresh.IsClosed() || ctx.Err() != nil {
+		return fmt.Errorf("target: carry over owners and privileges: %s: %w", what, pgconnect.Redacted(err))
 	}
 	d.refused = append(d.refused, fmt.Sprintf("owner or privileges of %s could not be carried over: %s", what, pgconnect.SafeText(err)))
 	return nil

@@ -39,6 +39,7 @@ func (r *run) makeReceipt(ctx context.Context) error {
 	}
 	rc := &receipt.Receipt{
 		RunID: r.id, Privet: r.cfg.Version, Started: r.result.Started, Finished: time.Now().UTC(),
+		Keys:     r.cfg.KeyID,
 		Policy:   receipt.Policy{File: r.cfg.Policy.File(), SHA256: r.cfg.Policy.Hash()},
 		Source:   receipt.Database{Server: r.source.Server(), Database: r.source.Database(), ServerVersion: sourceVersion},
 		Target:   receipt.Database{Server: r.target.Server(), Database: r.target.Database(), ServerVersion: targetVersion},

@@ -181,6 +181,19 @@ func TestPlanNeedsNoRowsAndNoKeys(t *testing.T) {
 	require.Len(t, full.Tables, len(plan.Tables))
 	require.Greater(t, full.Rows, int64(2000))
 	require.Greater(t, full.LocksMax, full.Locks)
+	rows := map[string]int64{}
+	for _, table := range full.Tables {
+		rows[table.Table] += max(table.EstimatedRows, 0)
+		if table.PartitionOf != "" {
+			rows["partitions of "+table.PartitionOf] += table.EstimatedRows
+		}
+	}
+	require.Positive(t, rows["public.payment"])
+	require.Equal(t, rows["partitions of public.payment"], rows["public.payment"], "a root's rows are its partitions'")
+	var text strings.Builder
+	require.NoError(t, full.WriteText(&text))
+	require.Regexp(t, `(?m)^public\.payment  about \d+ rows.*\n  partition public\.payment_2025  about \d+ rows, \d+ kB\n  partition public\.payment_2026 .*\n  id `, text.String())
+	require.NotRegexp(t, `(?m)^public\.payment_`, text.String(), "a partition's columns are its root's")
 	for _, table := range full.Tables {
 		switch table.Table {
 		case "public.visit_a":

@@ -21,6 +21,8 @@ type VerifyConfig struct {
 	Policy *policy.Policy
 	// Jobs is how many tables are read at once; 0 means 2.
 	Jobs int
+	// Progress is told how the verification advances; nil for nobody.
+	Progress VerifyProgress
 	// TempDir is where keyed fingerprints go that do not fit into memory; "" means
 	// the system's folder.
 	TempDir string
@@ -49,6 +51,10 @@ func Verify(ctx context.Context, cfg VerifyConfig) (*verify.Report, error) {
 		}
 	}
 	in := verify.Input{Source: open(source), Target: open(target), Moving: true, Jobs: jobsOf(cfg.Jobs), TempDir: cfg.TempDir}
+	if cfg.Progress != nil {
+		cfg.Progress.Stage("verify")
+		in.Progress = cfg.Progress.Verify
+	}
 	if in.Tables, err = tablesToVerify(ctx, in, cfg); err != nil {
 		return nil, err
 	}

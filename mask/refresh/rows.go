@@ -119,10 +119,8 @@ func (l *loader) copyBare(ctx context.Context, src, dst *pgx.Conn, j *tableJob) 
 	if err := src.QueryRow(ctx, "SELECT count(*) FROM ONLY "+j.table.SQL()).Scan(&n); err != nil {
 		return fmt.Errorf("source: %s: %w", j.table, pgconnect.Redacted(err))
 	}
-	for i := int64(0); i < n; i++ {
-		if _, err := dst.Exec(ctx, "INSERT INTO "+j.table.SQL()+" DEFAULT VALUES"); err != nil {
-			return fmt.Errorf("target: %s: %w", j.table, pgconnect.Redacted(err))
-		}
+	if _, err := dst.Exec(ctx, "INSERT INTO "+j.table.SQL()+" SELECT FROM pg_catalog.generate_series(1, $1::bigint)", n); err != nil {
+		return fmt.Errorf("target: %s: %w", j.table, pgconnect.Redacted(err))
 	}
 	l.done(j, n)
 	return nil
@@ -235,13 +233,17 @@ func (j *tableJob) fault(ctx context.Context, err error) error {
 	code := pgconnect.Code(err)
 	e := fault.New(fault.Unexpected, "%s: %s", j.table, err.Error())
 	e.Err = err
+	source := errors.Is(err, copytext.ErrSource)
 	switch {
+	case source && code == "22021":
+		e.Kind = fault.Data
+		e.Hint = "the source holds text that is not valid in UTF-8, as a database in SQL_ASCII may: correct it there, or say rows: none for the table"
 	case strings.HasPrefix(code, "23"), strings.HasPrefix(code, "22"):
 		e.Kind = fault.Data
 		e.Hint = "a rule gave a value that the column refuses: choose another rule for it"
 	case strings.HasPrefix(code, "53"):
 		e.Hint = "make room on the server, then run again"
-	case errors.Is(err, copytext.ErrSource) && strings.HasPrefix(code, "40001"), code == "57P01", code == "57P05":
+	case source && (code == "40001" || code == "57P01" || code == "57P05"):
 		e.Hint = "a standby that replays cancels long readers: use the primary, or set hot_standby_feedback and the max_standby delays"
 	}
 	return e

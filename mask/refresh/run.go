@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,7 +132,7 @@ func (r *run) run(ctx context.Context, cancel context.CancelCauseFunc) error {
 		return err
 	}
 	r.cfg.Progress.Stage("snapshot")
-	r.snap, err = takeSnapshot(ctx, src, r.source, r.app, func(cat *catalog.Catalog) error {
+	r.snap, err = takeSnapshot(ctx, src, r.source, r.app, r.cfg.YieldAfter, func(cat *catalog.Catalog) error {
 		return readable(cat, r.source.User())
 	})
 	if err != nil {
@@ -212,7 +213,24 @@ func (r *run) openAdmin(ctx context.Context) error {
 	if r.old, err = readTarget(ctx, r.admin, r.target.Database()); err != nil {
 		return err
 	}
+	if err := r.noteReplication(ctx); err != nil {
+		return err
+	}
 	return checkLoader(ctx, r.admin, r.old)
+}
+
+// noteReplication tells of what ties the old target to other servers: it is not
+// carried over, and keeps the old database from being dropped.
+func (r *run) noteReplication(ctx context.Context) error {
+	tied, err := texts(ctx, r.admin, `SELECT 'logical replication slot ' || slot_name FROM pg_catalog.pg_replication_slots WHERE database = $1
+		UNION ALL SELECT 'subscription ' || subname FROM pg_catalog.pg_subscription WHERE subdbid = $2 ORDER BY 1`, r.old.name, r.old.oid)
+	if err != nil {
+		return fmt.Errorf("target: look for replication: %w", pgconnect.Redacted(err))
+	}
+	if len(tied) > 0 {
+		r.note(fmt.Sprintf("the target's %s stays with the old database, which cannot be dropped after the swap while it is there", strings.Join(tied, ", ")))
+	}
+	return nil
 }
 
 // sameServer makes sure that the maintenance session and the target's reached
@@ -243,9 +261,6 @@ func (r *run) decide(ctx context.Context, src *pgx.Conn) error {
 	if err := r.plan.Err(); err != nil {
 		return err
 	}
-	for _, n := range r.plan.warnings {
-		r.note(n)
-	}
 	return checkNeeds(ctx, src, r.admin, r.snap.cat)
 }
 
@@ -264,7 +279,7 @@ func (r *run) watch(ctx context.Context, cancel context.CancelCauseFunc) (stop f
 	go func() {
 		defer close(done)
 		defer pgconnect.Close(conn)
-		if err := watch(ctx, conn, r.app, r.cfg.YieldAfter); err != nil {
+		if err := watch(ctx, conn, r.app, r.cfg.YieldAfter, lookWithin); err != nil {
 			cancel(err)
 			letGo(conn, r.app)
 		}
@@ -292,7 +307,7 @@ func (r *run) load(ctx context.Context, where locale) error {
 	if err := dropLeftovers(ctx, r.admin, r.old.name, r.note); err != nil {
 		return err
 	}
-	name := besideName(r.old.name, "_privet_", r.id)
+	name := besideName(r.old.name, freshInfix, r.id)
 	r.state = state{State: stateLoading, Target: r.old.name, Run: r.id, At: r.result.Started}
 	r.fresh, r.result.Database = name, name
 	if err := createDatabase(ctx, r.admin, name, where, r.old.tablespace, r.state); err != nil {
@@ -361,7 +376,7 @@ func (r *run) dress(ctx context.Context) error {
 		return err
 	}
 	defer pgconnect.Close(old)
-	fresh, err := r.target.WithDatabase(r.fresh).Open(ctx, pgconnect.Options{AppName: r.app})
+	fresh, err := r.target.WithDatabase(r.fresh).Open(ctx, pgconnect.Options{AppName: r.app, Load: true})
 	if err != nil {
 		return err
 	}
@@ -372,7 +387,7 @@ func (r *run) dress(ctx context.Context) error {
 
 // swap puts the copy in place and removes the old database.
 func (r *run) swap(ctx context.Context) error {
-	oldName := besideName(r.old.name, "_old_", r.state.Run)
+	oldName := besideName(r.old.name, oldInfix, r.state.Run)
 	s := &swap{place: r.target, app: r.app, conn: r.admin, target: r.old.name, fresh: r.fresh, oldName: oldName,
 		state: r.state, keep: r.cfg.KeepOld, targets: r.cfg.Targets, note: r.note}
 	if err := s.do(ctx); err != nil {

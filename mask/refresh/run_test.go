@@ -22,13 +22,15 @@ func TestRunReplacesTheTarget(t *testing.T) {
 	public, private, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
 	cfg := p.config(testdata(t, "privet.yaml"))
-	cfg.Sign = private
+	cfg.Sign, cfg.KeyID = private, "file:/keys/local.json"
 	var events []event.Event
 	cfg.Recorder = recorder(&events)
 	res, err := refresh.Run(ctx(t), cfg)
 	require.NoError(t, err)
 	require.True(t, res.Swapped)
 	require.Empty(t, p.leftovers(), "nothing is left beside the target")
+	require.Equal(t, "file:/keys/local.json", res.Receipt.Keys)
+	require.Contains(t, string(res.Document), `"keys": "file:/keys/local.json"`)
 	require.Len(t, events, 2)
 	require.Equal(t, "ok", events[1].Outcome)
 	require.EqualValues(t, res.Rows, events[1].Count)

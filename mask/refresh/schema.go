@@ -26,7 +26,7 @@ const dumpLockWait = 5000
 // A schema is the source's structure as pg_dump wrote it, in a folder that only
 // this user can read and that close removes.
 type schema struct {
-	dir     string
+	files   *scratch
 	archive string
 	list    string // the table of contents that is restored
 	version int    // of the server that is restored to
@@ -50,14 +50,14 @@ var silent = []string{"ACL", "DEFAULT ACL", "DATABASE PROPERTIES"}
 var unwantedComment = regexp.MustCompile(`^COMMENT \S+ (EXTENSION|EVENT TRIGGER|PUBLICATION|SUBSCRIPTION|DATABASE) `)
 
 // dumpSchema writes the structure that the snapshot sees. Comments are part of
-// it; owners, privileges, publications, subscriptions, tablespaces, statistics
-// and large objects are not.
+// it; owners, privileges, subscriptions, tablespaces, statistics and large objects
+// are not, and publications are left out by choose, which names them.
 func dumpSchema(ctx context.Context, s *snapshot, targetVersion int, tempDir string) (_ *schema, err error) {
-	dir, err := os.MkdirTemp(tempDir, "privet-refresh-")
+	files, err := newScratch(tempDir)
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for the schema: %w", err)
+		return nil, err
 	}
-	c := &schema{dir: dir, archive: filepath.Join(dir, "schema.dump"), list: filepath.Join(dir, "schema.list"), version: targetVersion}
+	c := &schema{files: files, archive: filepath.Join(files.dir, "schema.dump"), list: filepath.Join(files.dir, "schema.list"), version: targetVersion}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -68,7 +68,7 @@ func dumpSchema(ctx context.Context, s *snapshot, targetVersion int, tempDir str
 	version := max(s.cat.ServerVersion, targetVersion)
 	c.version = version
 	args := []string{
-		"--format=custom", "--schema-only", "--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions",
+		"--format=custom", "--schema-only", "--no-owner", "--no-privileges", "--no-subscriptions",
 		"--no-security-labels", "--no-tablespaces", "--snapshot=" + s.id,
 		"--lock-wait-timeout=" + strconv.Itoa(dumpLockWait), "--file=" + c.archive, "--dbname=" + s.place.ConnInfo(),
 	}
@@ -167,6 +167,6 @@ func (c *schema) restore(ctx context.Context, place *pgconnect.Target, app, sect
 
 func (c *schema) close() {
 	if c != nil {
-		_ = os.RemoveAll(c.dir) // the folder is the user's own and holds no rows
+		c.files.close()
 	}
 }

@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -38,6 +39,10 @@ func setSequences(ctx context.Context, conn *pgx.Conn, cat *catalog.Catalog, res
 	return nil
 }
 
+// numbers are the types of columns whose values can be held against a sequence. A
+// text column may own one, too: its default builds the text around the number.
+var numbers = []string{"int2", "int4", "int8", "numeric"}
+
 // passMasked moves a sequence past the largest value of the column that it
 // feeds, where masking has moved those values.
 func passMasked(ctx context.Context, conn *pgx.Conn, s *catalog.Sequence, res *policy.Resolution, name string) error {
@@ -49,7 +54,7 @@ func passMasked(ctx context.Context, conn *pgx.Conn, s *catalog.Sequence, res *p
 		return nil
 	}
 	c := d.Column(s.OwnerColumn)
-	if c == nil || c.Action != policy.Mask {
+	if c == nil || c.Action != policy.Mask || !slices.Contains(numbers, c.Column.BaseType) {
 		return nil
 	}
 	_, err := conn.Exec(ctx, fmt.Sprintf(`SELECT pg_catalog.setval($1::regclass, m) FROM (SELECT max(%s)::bigint AS m FROM %s) x

@@ -16,6 +16,7 @@ import (
 type facts struct {
 	standby      bool
 	locks        int // room in the server's lock table
+	sessions     int // what max_locks_per_transaction is multiplied with
 	largeObjects int64
 	notes        []string
 }
@@ -23,17 +24,18 @@ type facts struct {
 func readFacts(ctx context.Context, conn *pgx.Conn) (facts, error) {
 	var f facts
 	var triggers, mappings int
-	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery(),
-		pg_catalog.current_setting('max_locks_per_transaction')::int *
-			(pg_catalog.current_setting('max_connections')::int + pg_catalog.current_setting('max_prepared_transactions')::int),
+	var perSession int
+	err := conn.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('max_locks_per_transaction')::int,
+		pg_catalog.current_setting('max_connections')::int + pg_catalog.current_setting('max_prepared_transactions')::int,
 		(SELECT count(*) FROM pg_catalog.pg_largeobject_metadata),
 		(SELECT count(*) FROM pg_catalog.pg_event_trigger t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
 			WHERE d.classid = 'pg_catalog.pg_event_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'e')),
 		(SELECT count(*) FROM pg_catalog.pg_user_mappings)`).
-		Scan(&f.standby, &f.locks, &f.largeObjects, &triggers, &mappings)
+		Scan(&f.standby, &perSession, &f.sessions, &f.largeObjects, &triggers, &mappings)
 	if err != nil {
 		return f, fmt.Errorf("source: %w", pgconnect.Redacted(err))
 	}
+	f.locks = perSession * f.sessions
 	if triggers > 0 {
 		f.notes = append(f.notes, fmt.Sprintf("%d event triggers are not copied", triggers))
 	}
@@ -42,6 +44,9 @@ func readFacts(ctx context.Context, conn *pgx.Conn) (facts, error) {
 	}
 	return f, nil
 }
+
+// locksFor returns the max_locks_per_transaction that makes room for n locks.
+func (f facts) locksFor(n int) int { return (n + f.sessions - 1) / f.sessions }
 
 // checkShapes refuses what no rule reaches.
 func (c *compiler) checkShapes(f facts) {

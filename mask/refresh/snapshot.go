@@ -20,8 +20,12 @@ import (
 // can be part of a deadlock, whose victim may be production's own session.
 const lockWait = 30 * time.Second
 
-// lockEvery is the time between two attempts.
-const lockEvery = 200 * time.Millisecond
+// lockEvery is the time between two attempts, and joinEvery that of sessions that
+// join, which come into the gap between two waiting sessions.
+const (
+	lockEvery = 200 * time.Millisecond
+	joinEvery = 25 * time.Millisecond
+)
 
 // snapshotAttempts is how often the locks are tried again because a table was
 // created, dropped or renamed between reading the list and locking it.
@@ -34,8 +38,9 @@ type snapshot struct {
 	app     string
 	conn    *pgx.Conn
 	id      string
-	server  string // identifies the server process that exported it
-	locks   string // LOCK statement without its mode's NOWAIT
+	server  string        // identifies the server process that exported it
+	locks   string        // LOCK statement without its mode's NOWAIT
+	yield   time.Duration // how long a session that joins tries to get them
 	cat     *catalog.Catalog
 	standby bool
 }
@@ -46,9 +51,11 @@ type snapshot struct {
 // error, because TRUNCATE is not transactional for older snapshots.
 //
 // check sees the catalog before anything is locked, and may refuse it.
-func takeSnapshot(ctx context.Context, conn *pgx.Conn, place *pgconnect.Target, app string,
+//
+// Sessions that join the snapshot try for yield to get their locks.
+func takeSnapshot(ctx context.Context, conn *pgx.Conn, place *pgconnect.Target, app string, yield time.Duration,
 	check func(*catalog.Catalog) error) (*snapshot, error) {
-	s := &snapshot{place: place, app: app, conn: conn}
+	s := &snapshot{place: place, app: app, conn: conn, yield: yield}
 	var err error
 	if s.server, s.standby, err = serverIdentity(ctx, conn); err != nil {
 		return nil, err
@@ -226,7 +233,8 @@ func serverIdentity(ctx context.Context, conn *pgx.Conn) (id string, standby boo
 
 // join opens a further session that sees exactly what the coordinator sees. It
 // takes the same locks without waiting: where somebody queues for a stronger
-// one, waiting behind it would stop both.
+// one, waiting behind it would stop both. It tries again for as long as such a
+// session may wait for the run.
 func (s *snapshot) join(ctx context.Context) (*pgx.Conn, error) {
 	conn, err := s.place.Open(ctx, pgconnect.Options{AppName: s.app, ReadOnly: true})
 	if err != nil {
@@ -252,7 +260,20 @@ func (s *snapshot) enter(ctx context.Context, conn *pgx.Conn) error {
 	if s.locks != "" {
 		begin += s.locks + " NOWAIT"
 	}
-	err = conn.PgConn().Exec(ctx, begin).Close()
+	for deadline := time.Now().Add(s.yield); ; {
+		err = conn.PgConn().Exec(ctx, begin).Close()
+		if pgconnect.Code(err) != "55P03" || time.Now().After(deadline) {
+			break
+		}
+		if err := conn.PgConn().Exec(ctx, "ROLLBACK").Close(); err != nil {
+			return s.fault("join the snapshot", err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(joinEvery):
+		}
+	}
 	if pgconnect.Code(err) == "55P03" {
 		e := fault.New(fault.Guard, "a session waits for a table of the source, so that no further reader can start: %s", pgconnect.SafeText(err)).
 			WithHint("run again when the migration or maintenance is done")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -12,6 +13,13 @@ import (
 	"github.com/privet-dev/privet/internal/pgconnect"
 	"github.com/privet-dev/privet/mask/refresh/guard"
 )
+
+// freshInfix and oldInfix stand between the target's name and the run's id in the
+// names of a run's databases.
+const freshInfix, oldInfix = "_privet_", "_old_"
+
+// runID is what a run's id looks like.
+var runID = regexp.MustCompile(`^[0-9a-f]{8}$`)
 
 // statePrefix starts the comment of every database that a run made or replaced.
 const statePrefix = "privet-refresh "
@@ -84,7 +92,35 @@ func leftovers(ctx context.Context, conn *pgx.Conn, target string) ([]leftover, 
 			out = append(out, l)
 		}
 	}
-	return out, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("target: look for databases of earlier runs: %w", pgconnect.Redacted(err))
+	}
+	unborn, err := unborn(ctx, conn, target)
+	return append(out, unborn...), err
+}
+
+// unborn returns the databases of runs that were killed while the server was
+// making them, before a comment could say whose they are. They have the name that
+// a run of this target gives, no comment, and have never let anybody in. A name
+// that had to be cut could be another target's, and is left alone.
+func unborn(ctx context.Context, conn *pgx.Conn, target string) ([]leftover, error) {
+	prefix := target + freshInfix
+	if besideName(target, freshInfix, "00000000") != prefix+"00000000" {
+		return nil, nil
+	}
+	names, err := texts(ctx, conn, `SELECT d.datname::text FROM pg_catalog.pg_database d
+		WHERE NOT d.datallowconn AND pg_catalog.starts_with(d.datname::text, $1) AND pg_catalog.pg_has_role(d.datdba, 'USAGE')
+			AND pg_catalog.shobj_description(d.oid, 'pg_database') IS NULL ORDER BY 1`, prefix)
+	if err != nil {
+		return nil, fmt.Errorf("target: look for databases of earlier runs: %w", pgconnect.Redacted(err))
+	}
+	var out []leftover
+	for _, name := range names {
+		if id := strings.TrimPrefix(name, prefix); runID.MatchString(id) {
+			out = append(out, leftover{name: name, state: state{State: stateLoading, Target: target, Run: id}})
+		}
+	}
+	return out, nil
 }
 
 // dropLeftovers drops what earlier runs of the target left, and says so. The
@@ -95,8 +131,18 @@ func dropLeftovers(ctx context.Context, conn *pgx.Conn, target string, note func
 		return err
 	}
 	for _, l := range found {
-		note(fmt.Sprintf("dropping database %q, left by run %s of %s (%s)", l.name, l.Run, l.At.Format(time.RFC3339), l.State))
-		if err := dropDatabase(ctx, conn, l.name); err != nil {
+		when := ""
+		if !l.At.IsZero() {
+			when = " of " + l.At.Format(time.RFC3339)
+		}
+		note(fmt.Sprintf("dropping database %q, left by run %s%s (%s)", l.name, l.Run, when, l.State))
+		err := dropDatabase(ctx, conn, l.name)
+		if err != nil && l.State == stateReplaced && pgconnect.Code(err) == "55006" {
+			// What was in use before the swap, by a slot or a subscription, still is.
+			note(fmt.Sprintf("database %q stays, because it is in use: %s; drop its logical replication slots and subscriptions", l.name, pgconnect.SafeText(err)))
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("target: drop database %q of an earlier run: %w", l.name, err)
 		}
 	}

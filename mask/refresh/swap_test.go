@@ -42,6 +42,9 @@ func TestPlainRoles(t *testing.T) {
 	leaks(t)
 	p := newPair(t)
 	admin := p.target
+	pgtest.Exec(t, p.source, `CREATE STATISTICS both_names ON first_name, last_name FROM customer;
+		CREATE TEXT SEARCH CONFIGURATION words (COPY = simple); CREATE TEXT SEARCH DICTIONARY stems (TEMPLATE = simple);
+		CREATE COLLATION plainly (LOCALE = 'C'); CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)`)
 	p.plainRoles("plain")
 	res, err := refresh.Run(ctx(t), p.config(testdata(t, "privet.yaml")))
 	require.NoError(t, err)
@@ -51,6 +54,9 @@ func TestPlainRoles(t *testing.T) {
 		WHERE relkind IN ('r', 'p', 'S', 'v', 'm') AND relnamespace::regnamespace::text !~ '^(pg_|information_schema)'`))
 	require.Equal(t, []string{"plain_owner"}, query(t, admin, "SELECT DISTINCT pg_get_userbyid(proowner) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"))
 	require.Equal(t, []string{"plain_owner"}, query(t, admin, "SELECT DISTINCT pg_get_userbyid(typowner) FROM pg_type WHERE typname IN ('mood', 'postcode')"))
+	require.Equal(t, []string{"plain_owner|5"}, query(t, admin, `SELECT pg_get_userbyid(o), count(*) FROM (SELECT stxowner FROM pg_statistic_ext
+		UNION ALL SELECT cfgowner FROM pg_ts_config WHERE oid >= 16384 UNION ALL SELECT dictowner FROM pg_ts_dict WHERE oid >= 16384
+		UNION ALL SELECT collowner FROM pg_collation WHERE oid >= 16384 UNION ALL SELECT oprowner FROM pg_operator WHERE oid >= 16384) x(o) GROUP BY 1`))
 }
 
 // What a database hands on: its owner, privileges, settings, limit and comment,

@@ -99,7 +99,10 @@ func readTarget(ctx context.Context, conn *pgx.Conn, name string) (oldTarget, er
 // better now than after hours.
 func checkLoader(ctx context.Context, conn *pgx.Conn, old oldTarget) error {
 	var super, createDB, member bool
+	// From version 16 on, membership comes in parts: what is needed is to act as
+	// the owner, and to give it something.
 	err := conn.QueryRow(ctx, `SELECT r.rolsuper, r.rolcreatedb, pg_catalog.pg_has_role(r.oid, d.datdba, 'USAGE')
+			AND CASE WHEN pg_catalog.current_setting('server_version_num')::int < 160000 THEN true ELSE pg_catalog.pg_has_role(r.oid, d.datdba, 'SET') END
 		FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
 		WHERE r.rolname = current_user AND d.oid = $1`, old.oid).Scan(&super, &createDB, &member)
 	if err != nil {
@@ -112,7 +115,7 @@ func checkLoader(ctx context.Context, conn *pgx.Conn, old oldTarget) error {
 		return fault.New(fault.Config, "the target's role %s may not create databases", role).WithHint("ALTER ROLE %s CREATEDB", role)
 	case !member:
 		return fault.New(fault.Config, "the target's role %s may not replace database %q, which %s owns", role, old.name, quote(old.owner)).
-			WithHint("GRANT %s TO %s", quote(old.owner), role)
+			WithHint("GRANT %s TO %s (from version 16 on WITH INHERIT TRUE, SET TRUE)", quote(old.owner), role)
 	}
 	return nil
 }

@@ -20,6 +20,10 @@ var ErrYielded = errors.New("yielded to a waiting session")
 // watchEvery is the longest time between two looks.
 const watchEvery = 500 * time.Millisecond
 
+// lookWithin bounds one look: on a network that swallows everything, no error
+// would come for a quarter of an hour.
+const lookWithin = 30 * time.Second
+
 // waiters finds sessions that wait in ACCESS EXCLUSIVE mode, the only one that
 // ACCESS SHARE delays, behind a session of this run. Everyone else who touches
 // the table then waits behind them. pg_locks needs no privilege; the query's
@@ -35,9 +39,9 @@ const waiters = `SELECT l.pid, coalesce(a.usename::text, '?'), coalesce(a.applic
 
 // watch looks for sessions that wait for the run's locks until ctx ends, and
 // returns an error as soon as one has waited for longer than after. It also
-// returns one when it cannot look any more: a run that nobody watches could
-// stop production.
-func watch(ctx context.Context, conn *pgx.Conn, app string, after time.Duration) error {
+// returns one when it cannot look any more, or a look takes longer than within: a
+// run that nobody watches could stop production.
+func watch(ctx context.Context, conn *pgx.Conn, app string, after, within time.Duration) error {
 	tick := time.NewTicker(max(min(watchEvery, after/4), time.Millisecond))
 	defer tick.Stop()
 	for {
@@ -46,7 +50,9 @@ func watch(ctx context.Context, conn *pgx.Conn, app string, after time.Duration)
 			return nil
 		case <-tick.C:
 		}
-		err := look(ctx, conn, app, after)
+		one, stop := context.WithTimeout(ctx, within)
+		err := look(one, conn, app, after)
+		stop()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -100,7 +106,7 @@ func letGo(conn *pgx.Conn, app string) {
 	defer cancel()
 	// Where it fails, the locks go when the run's own end closes the sessions.
 	_, _ = conn.Exec(ctx, `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-		WHERE application_name = $1 AND usename = current_user AND pid <> pg_catalog.pg_backend_pid()
+		WHERE application_name = $1 AND usename = session_user AND pid <> pg_catalog.pg_backend_pid()
 			AND datname = pg_catalog.current_database()`, app)
 }
 

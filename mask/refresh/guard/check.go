@@ -108,6 +108,10 @@ func agree(to database, targets map[string]Target) (Approval, error) {
 	if to.standby {
 		return Approval{}, refuse(ErrNotMarked, "connect to its primary", "the target %q is on a standby and cannot be overwritten", to.name)
 	}
+	if to.template {
+		return Approval{}, refuse(ErrNotMarked, "ALTER DATABASE ... IS_TEMPLATE false, if it may be overwritten",
+			"the target %q is a template, from which databases are made, and is never overwritten", to.name)
+	}
 	mark, marked := FindMark(to.comment)
 	if !marked {
 		return Approval{}, refuse(ErrNotMarked,

@@ -115,6 +115,8 @@ func TestStanzaIsYAML(t *testing.T) {
 	require.Equal(t, "targets:\n  shop: {name: shop, mark: \"x\"}\n", guard.Target{Name: "shop", Mark: "x"}.Stanza())
 	require.Equal(t, "targets:\n  \"Shop-1\": {name: \"Shop-1\", mark: \"x\"}\n", guard.Target{Name: "Shop-1", Mark: "x"}.Stanza())
 	require.Contains(t, guard.Target{Name: "no", Mark: "x"}.Stanza(), `name: "no"`)
+	require.Equal(t, "targets:\n  \"a_b_Ü\": {name: \"a \\\"b\\\".Ü\", mark: \"x\"}\n", guard.Target{Name: `a "b".Ü`, Mark: "x"}.Stanza(),
+		"an entry's key has no spaces, dots or brackets")
 }
 
 // both opens a source and a target session.

@@ -105,14 +105,22 @@ type Target struct {
 	Mark string `yaml:"mark" json:"mark"`
 }
 
-// Stanza returns the lines that make t an entry of deployment.yaml.
+// Stanza returns the lines that make t an entry of deployment.yaml. The entry is
+// called as the database is, as far as the keys of that file allow: they have no
+// spaces, dots or brackets.
 func (t Target) Stanza() string {
-	return fmt.Sprintf("targets:\n  %s: {name: %s, mark: %q}\n", yamlKey(t.Name), yamlKey(t.Name), t.Mark)
+	return fmt.Sprintf("targets:\n  %s: {name: %s, mark: %q}\n", yamlWord(noKey.ReplaceAllString(t.Name, "_")), yamlWord(t.Name), t.Mark)
 }
 
-// yamlKey quotes a name unless it is plainly a word.
-func yamlKey(name string) string {
-	if regexp.MustCompile(`^[a-z_][a-z0-9_]*$`).MatchString(name) && !regexp.MustCompile(`^(y|n|yes|no|on|off|true|false|null)$`).MatchString(name) {
+var (
+	noKey     = regexp.MustCompile(`[^\pL\pN_-]+`)
+	plainWord = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
+	yamlWords = regexp.MustCompile(`^(y|n|yes|no|on|off|true|false|null)$`)
+)
+
+// yamlWord quotes a name unless it is plainly a word.
+func yamlWord(name string) string {
+	if plainWord.MatchString(name) && !yamlWords.MatchString(name) {
 		return name
 	}
 	return fmt.Sprintf("%q", name)
