@@ -64,11 +64,9 @@ func TestOpenPinsTheSession(t *testing.T) {
 
 // What a connection string says, PostgreSQL's own programs understand.
 func TestProgramsReachTheSamePlace(t *testing.T) {
-	psql, err := pgbin.Find("psql")
-	if err != nil {
-		t.Skip(err)
-	}
 	uri := pgtest.Database(t)
+	psql, err := pgbin.Find("psql")
+	require.NoError(t, err)
 	target, ask := open(t, uri, pgconnect.Options{AppName: "x"})
 	cmd := exec.Command(psql, "-X", "-At", "--dbname="+target.ConnInfo(), "-c", "SELECT current_database() || current_user || current_setting('application_name')")
 	cmd.Env = target.Env("from psql", true)
