@@ -1,6 +1,6 @@
 # Everything needs Go, make and git, and sets up the rest itself.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fips interop lint bench build fmt clean
+.PHONY: help demo test fips interop examples lint bench build fmt clean
 
 # The binaries and the tests need no C compiler.
 export CGO_ENABLED := 0
@@ -9,7 +9,7 @@ PKG   ?= ./...
 BENCH ?= .
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build setup ## Refresh a staging database with masked data and call a sidecar (KEEP=1 leaves both running).
 	@go run ./examples/demo -privet bin/privet
@@ -22,6 +22,9 @@ fips: setup ## Run the tests of crypto with FIPS 140 enforced.
 
 interop: ## Exchange ciphertexts with the former path of Tink, in a module of its own.
 	cd examples/interop && go vet ./... && go test -count=1 ./...
+
+examples: setup ## Check and test the programs on pgx, sqlc, GORM and ent, each a module of its own.
+	@set -e; for m in pgx sqlc gorm ent; do (cd examples/$$m && go vet ./... && go test -count=1 ./...); done
 
 lint: ## gofmt, go vet, staticcheck, the floors and the documentation of exported names.
 	@unformatted=$$(gofmt -l .) && { [ -z "$$unformatted" ] || { echo "gofmt -w is needed:"; echo "$$unformatted"; exit 1; }; }
