@@ -152,7 +152,7 @@ func TestBatchFailsAsAWhole(t *testing.T) {
 func TestBatchSharesLoads(t *testing.T) {
 	w := newWorld(t)
 	ciphertexts := sealed(t, w.client(t), items(20))
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		encrypt(t, c, "x", crypto.Context{Tenant: "acme", Subject: "first", Field: "f"})
 		release := make(chan struct{})

@@ -9,16 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 	"unique"
+	"unsafe"
 )
 
 // A cacheKey names what a cache holds: a tenant, and a subject, domain or "".
 type cacheKey struct{ tenant, name string }
-
-// own returns k in memory of its own: a caller's string may be a few bytes of a
-// large document, which the cache would keep.
-func (k cacheKey) own() cacheKey {
-	return cacheKey{unique.Make(k.tenant).Value(), strings.Clone(k.name)}
-}
 
 // A cache is a bounded map that is read without a lock and without allocation: a
 // table of chains whose links are atomic pointers. Writers hold a mutex. When it is
@@ -35,23 +30,74 @@ type cache[V any] struct {
 	hand int
 }
 
-// An entry is one value. What every reader looks at stands first, in one cache line.
+// An entry is one value. What every reader looks at stands last, in one cache line:
+// a value that holds its entry continues in the next.
 type entry[V any] struct {
+	queued  atomic.Bool      // for a refresh
+	gone    atomic.Bool      // it was taken out: who remembers it must not use it
+	renewed atomic.Bool      // it was loaded because its predecessor lacked something
+	place   int32            // in the ring; guarded by the cache's mutex
+	retry   instant          // 0, or the load failed and is tried again from then on
+	began   instant          // its load
+	expires instant          // its life
+	name    [inlineName]byte // memory for a short name
+
 	next  atomic.Pointer[entry[V]]
 	hash  uint64
 	value *V
-	due   time.Duration // from then on it is due for a refresh
+	due   instant // from then on it is due for a refresh
 	key   cacheKey
+	read  atomic.Bool // since the hand last passed
+}
 
-	read    atomic.Bool  // since the hand last passed
-	gone    atomic.Bool  // it was taken out: who remembers it must not use it
-	queued  atomic.Bool  // for a refresh
-	retry   atomic.Int64 // 0, or the load failed and is tried again from then on
-	began   time.Duration
-	expires time.Duration
-	// reloaded says that it was loaded because its predecessor lacked something.
-	reloaded bool
-	place    int // in the ring; guarded by the cache's mutex
+// inlineName is the longest name that is kept in its entry: a UUID has 36 bytes.
+const inlineName = 40
+
+// own gives the key memory of the entry's own: a caller's string may be a few bytes
+// of a large document, which the cache would keep. A short name lies in the entry, as
+// every reader compares it.
+func (e *entry[V]) own() {
+	e.key.tenant = unique.Make(e.key.tenant).Value()
+	if n := copy(e.name[:], e.key.name); n == len(e.key.name) {
+		// The bytes are never changed again, and live as long as the entry.
+		e.key.name = unsafe.String(&e.name[0], n)
+	} else {
+		e.key.name = strings.Clone(e.key.name)
+	}
+}
+
+// An instant is a time of a cache's clock.
+type instant struct{ atomic.Int64 }
+
+func (i *instant) get() time.Duration  { return time.Duration(i.Load()) }
+func (i *instant) set(t time.Duration) { i.Store(int64(t)) }
+
+// A homely value has memory for the entry that it is cached in, beside its own: one
+// that is rarely in the processor's caches is then found in one place.
+type homely[V any] interface{ home() *entry[V] }
+
+// newEntry returns an entry for v, to be put.
+func newEntry[V any](k cacheKey, v *V, began, expires time.Duration) *entry[V] {
+	var e *entry[V]
+	if h, ok := any(v).(homely[V]); ok {
+		e = h.home()
+	}
+	if e == nil {
+		e = &entry[V]{}
+	}
+	e.key, e.value = k, v
+	e.live(began, expires)
+	return e
+}
+
+// live begins a life, and sets the moment of the next refresh.
+func (e *entry[V]) live(began, expires time.Duration) {
+	part := refreshFrom + (refreshTo-refreshFrom)*rand.Float64()
+	e.began.set(began)
+	e.expires.set(expires)
+	e.retry.set(0)
+	e.queued.Store(false)
+	e.due.set(began + time.Duration(part*float64(expires-began)))
 }
 
 // Values are refreshed when this part of their life is over; which moment between
@@ -85,7 +131,7 @@ func (c *cache[V]) bucket(hash uint64) *atomic.Pointer[entry[V]] {
 // which it may see as much as tickEvery late.
 func (c *cache[V]) get(k cacheKey) *V {
 	e := c.find(k, c.hash(k))
-	if e == nil || c.clock.coarse() >= e.due {
+	if e == nil || c.clock.coarse() >= e.due.get() {
 		return nil
 	}
 	e.touch()
@@ -103,20 +149,18 @@ func (e *entry[V]) touch() {
 // lookup returns the entry of k, however old, or nil.
 func (c *cache[V]) lookup(k cacheKey) *entry[V] { return c.find(k, c.hash(k)) }
 
-// put stores e, of which key, value, began and expires are set, in the place of an
-// older value or of one that leaves.
+// put stores a new entry, in the place of an older one of its key or of one that
+// leaves.
 func (c *cache[V]) put(e *entry[V]) {
-	e.key = e.key.own()
+	e.own()
 	e.hash = c.hash(e.key)
-	part := refreshFrom + (refreshTo-refreshFrom)*rand.Float64()
-	e.due = e.began + time.Duration(part*float64(e.expires-e.began))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old := c.find(e.key, e.hash); old != nil {
 		e.place = old.place
 		e.read.Store(old.read.Load())
 	} else if len(c.ring) < c.limit {
-		e.place = len(c.ring)
+		e.place = int32(len(c.ring))
 		c.ring = append(c.ring, nil)
 	} else {
 		e.place = c.victim()
@@ -140,12 +184,12 @@ func (c *cache[V]) find(k cacheKey, hash uint64) *entry[V] {
 }
 
 // victim moves the hand to the entry that leaves, and returns its place.
-func (c *cache[V]) victim() int {
+func (c *cache[V]) victim() int32 {
 	for {
 		place := c.hand
 		c.hand = (c.hand + 1) % len(c.ring)
 		if !c.ring[place].read.Swap(false) {
-			return place
+			return int32(place)
 		}
 	}
 }
@@ -190,7 +234,7 @@ func (c *cache[V]) remove(match func(cacheKey) bool) {
 			c.unlink(e)
 			continue
 		}
-		e.place = kept
+		e.place = int32(kept)
 		c.ring[kept] = e
 		kept++
 	}

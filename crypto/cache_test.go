@@ -26,7 +26,7 @@ func newIntCache(limit int, life time.Duration) *intCache {
 
 func (c *intCache) put(k cacheKey, v *int) {
 	now := c.clock.exact()
-	c.cache.put(&entry[int]{key: k, value: v, began: now, expires: now + c.life})
+	c.cache.put(newEntry(k, v, now, now+c.life))
 }
 
 func (c *intCache) clear() { c.remove(func(cacheKey) bool { return true }) }
@@ -64,12 +64,12 @@ func TestCacheHandsOutWhatIsNotDue(t *testing.T) {
 		c := newIntCache(4, time.Minute)
 		one, two := 1, 2
 		c.put(cacheKeyOf(0), &one)
-		due := c.lookup(cacheKeyOf(0)).due
+		due := c.lookup(cacheKeyOf(0)).due.get()
 		require.GreaterOrEqual(t, due, 45*time.Second)
 		require.LessOrEqual(t, due, 51*time.Second)
-		time.Sleep(due - 1)
+		time.Sleep(due - time.Millisecond)
 		require.Equal(t, &one, c.get(cacheKeyOf(0)))
-		time.Sleep(tickEvery + 1)
+		time.Sleep(tickEvery + 2*time.Millisecond)
 		require.Nil(t, c.get(cacheKeyOf(0)))
 		require.Equal(t, &one, c.lookup(cacheKeyOf(0)).value)
 		c.put(cacheKeyOf(0), &two)
@@ -84,7 +84,7 @@ func TestCacheSpreadsRefreshes(t *testing.T) {
 	due := map[time.Duration]int{}
 	for i := range 1000 {
 		c.put(cacheKeyOf(i), &i)
-		due[c.lookup(cacheKeyOf(i)).due.Truncate(time.Minute)]++
+		due[c.lookup(cacheKeyOf(i)).due.get().Truncate(time.Minute)]++
 	}
 	require.GreaterOrEqual(t, len(due), 6, "minutes of an hour")
 }

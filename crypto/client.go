@@ -36,7 +36,7 @@ type Config struct {
 	// cannot be recorded is not done. nil records nothing.
 	Recorder event.Recorder
 	// CacheSize is how many value and subject keyrings are held in memory, about
-	// 1.6 KB each, and how many roots and domains beside them. 0 means 16,384.
+	// 1.9 KB each, and how many roots and domains beside them. 0 means 16,384.
 	CacheSize int
 	// CacheLife is how long unwrapped keys are used before they are read again. The
 	// key service is called once per tenant in this time. A keyring that was erased

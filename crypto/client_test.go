@@ -141,11 +141,11 @@ func TestEveryTruncationAndFlippedBitIsRefused(t *testing.T) {
 func TestChangedKeystoreRowsAreRefused(t *testing.T) {
 	w := newWorld(t)
 	encrypt(t, w.client(t), "x", benchAt)
-	subject := crypto.Context{Tenant: "acme", Subject: "4711", Field: "f"}
+	subject := crypto.Context{Tenant: "acme", Subject: "customer-4711", Field: "f"}
 	other := crypto.Context{Tenant: "acme", Subject: "4712", Field: "f"}
 	encrypt(t, w.client(t), "x", subject)
 	encrypt(t, w.client(t), "x", other)
-	id, err := crypto.SubjectID(t.Context(), w.client(t), "acme", "4711")
+	id, err := crypto.SubjectID(t.Context(), w.client(t), "acme", "customer-4711")
 	require.NoError(t, err)
 	otherID, err := crypto.SubjectID(t.Context(), w.client(t), "acme", "4712")
 	require.NoError(t, err)
@@ -159,7 +159,7 @@ func TestChangedKeystoreRowsAreRefused(t *testing.T) {
 		t.Helper()
 		_, err := w.client(t).Encrypt(t.Context(), []byte("x"), subject)
 		require.True(t, errors.Is(err, crypto.ErrKeyring), what, args)
-		require.False(t, strings.Contains(err.Error(), "4711"), "the subject's id is in %v", err)
+		require.False(t, strings.Contains(err.Error(), "customer-4711"), "the subject's id is in %v", err)
 	}
 	for i := range good.Wrapped {
 		changed := good

@@ -54,7 +54,8 @@ func (c *clock) coarse() time.Duration {
 	return time.Duration(now)
 }
 
-// exact returns the time.
+// exact returns the time. Of two calls the later returns more, so that what began
+// before and what began after can be told apart.
 func (c *clock) exact() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +92,7 @@ func (c *clock) tick() {
 // advance reads the system's clocks. The mutex is held.
 func (c *clock) advance() time.Duration {
 	monotonic, wall := c.system()
-	c.elapsed += max(monotonic-c.monotonic, wall-c.wall, 0)
+	c.elapsed += max(monotonic-c.monotonic, wall-c.wall, 1)
 	c.monotonic, c.wall = monotonic, wall
 	return c.elapsed
 }

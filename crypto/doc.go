@@ -21,6 +21,15 @@
 // keystore knows subjects by a keyed hash of their ids. Subkeys of domains
 // ([Client.Subkey]) serve tokens, pseudonyms and masks.
 //
+// # When a service is away
+//
+// Keys in use are read again in the background when four fifths of their life are
+// over, one call a key and at most Config.KMSCalls at once. Where the key service or
+// the keystore does not answer (throttled, timed out, unreachable), what is in memory
+// encrypts for WriteGrace and decrypts for ReadGrace past its life, and
+// [Client.Degraded] says so. Where the key service says no (key disabled, deleted,
+// access denied), everything under the key is dropped at once. Errors are never kept.
+//
 // # Erasure
 //
 // [Client.Shred] puts a tombstone in the place of a subject's keyring: everything

@@ -88,7 +88,7 @@ func TestKMSOutageServesWithinGrace(t *testing.T) {
 // background.
 func TestKMSOutageEnds(t *testing.T) {
 	w := newWorld(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", benchAt)
 		down := fmt.Errorf("injected: %w", kms.ErrUnavailable)
@@ -121,7 +121,7 @@ func TestKMSOutageEnds(t *testing.T) {
 // A failure is not reported for ever where nobody asks again.
 func TestDegradedIsForgotten(t *testing.T) {
 	w := newWorld(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		down := fmt.Errorf("injected: %w", kms.ErrUnavailable)
 		w.kek.fail.Store(&down)
@@ -136,7 +136,7 @@ func TestDegradedIsForgotten(t *testing.T) {
 // While the keystore gives no answer, the same holds.
 func TestKeystoreOutageServesWithinGrace(t *testing.T) {
 	w := newWorld(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", benchAt)
 		gone := errors.New("connection refused")
@@ -163,7 +163,7 @@ func TestKeystoreOutageServesWithinGrace(t *testing.T) {
 // A keystore that refuses this role is no outage.
 func TestKeystoreDenialFailsClosed(t *testing.T) {
 	w := newWorld(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", benchAt)
 		refused := fmt.Errorf("injected: %w", keystore.ErrDenied)
@@ -216,7 +216,7 @@ func TestKMSDenialFailsClosedAtOnce(t *testing.T) {
 // service of what is in memory too.
 func TestKMSDenialEndsGrace(t *testing.T) {
 	w := newWorld(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", benchAt)
 		denied := fmt.Errorf("injected: %w", kms.ErrDenied)
@@ -269,7 +269,7 @@ func TestDeniedTenantDisturbsNobody(t *testing.T) {
 // A service that hangs delays the first caller by a second and the next not at all.
 func TestHangingKMSHangsNobodyWithinGrace(t *testing.T) {
 	w := newWorld(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		at := crypto.Context{Tenant: "acme", Subject: "4711", Field: "f"}
 		items := []crypto.Item{{Data: encrypt(t, c, "x", at), At: at}, {Data: encrypt(t, c, "x", benchAt), At: benchAt}}
@@ -302,7 +302,7 @@ func TestGraceDoesNotProlongItself(t *testing.T) {
 		return crypto.Context{Tenant: "acme", Subject: fmt.Sprint(i), Field: "f"}
 	}
 	ciphertext := encrypt(t, w.client(t), "x", subject(1))
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		encrypt(t, c, "x", subject(2))
 		down := fmt.Errorf("injected: %w", kms.ErrUnavailable)
@@ -325,7 +325,7 @@ func TestGraceDoesNotProlongItself(t *testing.T) {
 func TestErasureEndsGrace(t *testing.T) {
 	w := newWorld(t)
 	at := crypto.Context{Tenant: "acme", Subject: "4711", Field: "f"}
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", at)
 		id, err := crypto.SubjectID(t.Context(), c, "acme", "4711")
@@ -348,7 +348,7 @@ func TestLoadFromBeforeADropIsNotKept(t *testing.T) {
 	w := newWorld(t)
 	at := crypto.Context{Tenant: "acme", Subject: "4711", Field: "f"}
 	ciphertext := encrypt(t, w.client(t), "x", at)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		id, err := crypto.SubjectID(t.Context(), c, "acme", "4711")
 		require.NoError(t, err)
@@ -382,10 +382,42 @@ func TestLoadFromBeforeADropIsNotKept(t *testing.T) {
 	})
 }
 
+// A key that a keyring lacks is asked for once a second, and its ciphertexts are refused
+// without a wait. A rotation shows all the same.
+func TestTheSameUnknownKeyIsNotWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	bubble(t, func(t *testing.T) {
+		a, b := w.client(t), w.client(t)
+		foreign := encrypt(t, a, "x", crypto.Context{Tenant: "globex", Field: "f"})
+		at := crypto.Context{Tenant: "acme", Field: "f"}
+		requireOpens(t, b, "x", encrypt(t, a, "x", at), at)
+		refuse := func() {
+			_, err := b.Decrypt(t.Context(), foreign, at)
+			require.Equal(t, crypto.ErrDecrypt, err)
+		}
+		time.Sleep(time.Second)
+		refuse()
+		reads, began := w.store.gets.Load(), time.Now()
+		for range 1000 {
+			refuse()
+		}
+		require.Equal(t, reads, w.store.gets.Load())
+		require.Zero(t, time.Since(began))
+		time.Sleep(time.Millisecond)
+		_, err := a.Rotate(t.Context(), crypto.Scope{Tenant: "acme"})
+		require.NoError(t, err)
+		requireOpens(t, b, "y", encrypt(t, a, "y", at), at)
+		time.Sleep(time.Second)
+		reads = w.store.gets.Load()
+		refuse()
+		require.Greater(t, w.store.gets.Load(), reads, "not remembered for ever")
+	})
+}
+
 // Forged key ids cause few reads of the keystore, however many there are.
 func TestForgedKeyIDsAreNoFlood(t *testing.T) {
 	w := newWorld(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", benchAt)
 		before, began := w.store.gets.Load(), time.Now()
@@ -393,8 +425,9 @@ func TestForgedKeyIDsAreNoFlood(t *testing.T) {
 		for i := range 20 {
 			group.Go(func() {
 				forged := append([]byte(nil), ciphertext...)
+				forged[4] ^= 0xff // never the genuine one
 				for n := range 50 {
-					forged[1], forged[2], forged[3] = byte(i), byte(n), ^forged[3]
+					forged[1], forged[2] = byte(i), byte(n)
 					_, err := c.Decrypt(t.Context(), forged, benchAt)
 					if err != crypto.ErrDecrypt {
 						t.Error(err)
@@ -413,7 +446,7 @@ func TestForgedKeyIDsAreNoFlood(t *testing.T) {
 func TestKMSCallsInFlightAreLimited(t *testing.T) {
 	w := newWorld(t)
 	w.config.KMSCalls = 3
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		var now, most atomic.Int64
 		slow := func(context.Context) error {

@@ -3,6 +3,7 @@ package crypto
 import (
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
 	"github.com/tink-crypto/tink-go/v2/aead/xaesgcm"
@@ -51,25 +52,43 @@ func (a Algorithm) parameters() (key.Parameters, error) {
 }
 
 // A keyring is a Tink keyset made ready to seal and open. It is immutable but for
-// the salts inside its keys, and safe for concurrent use.
+// the salts inside its keys and what was asked of it in vain, and safe for concurrent
+// use.
 //
 // It is also the tink.AEAD that wraps a root's children: Tink's own cannot run
 // under GODEBUG=fips140=only.
 type keyring struct {
-	primary *dataKey
-	// own is the memory of the primary key, beside what points to it.
-	own  dataKey
 	keys []*dataKey
-	// disabled are the ids of keys that are there and must not be used.
-	disabled []uint32
+	// subject is the keyed hash of the subject whose keyring it is, or "".
+	subject string
 	// version is that of the record it was read from.
 	version int64
 	// stored identifies what the record held: its keys need not be made ready again
 	// while that stays.
 	stored uint64
-	// subject is the keyed hash of the subject whose keyring it is, or "".
-	subject string
-	_       [40]byte
+	// primary is own's address, once it is known to be enabled.
+	primary *dataKey
+	cached  atomic.Bool // entry is taken
+	_       [40]byte    // so that what sealing needs fills two lines of the processor's cache
+
+	// entry is the memory of the keyring's entry in a cache, own that of its primary
+	// key. They stand beside each other, as what sealing needs of both does in them.
+	entry entry[keyring]
+	own   dataKey
+
+	// disabled are the ids of keys that are there and must not be used.
+	disabled []uint32
+	// absent are the keys that it was lately read again for, in vain. With them it is a
+	// multiple of the cache line.
+	absent misses
+}
+
+// home returns the memory for the keyring's first entry in a cache.
+func (r *keyring) home() *entry[keyring] {
+	if r.cached.Swap(true) {
+		return nil
+	}
+	return &r.entry
 }
 
 var _ tink.AEAD = (*keyring)(nil)

@@ -76,19 +76,19 @@ func newLoader[V any](limit int, t *tasks, terms terms, c *clock, reloads *budge
 func (l *loader[V]) load(ctx context.Context, k cacheKey, in intent) (*V, time.Duration, error) {
 	if e := l.lookup(k); e != nil {
 		if l.holds(e, in) {
-			return e.value, e.expires, nil
+			return e.value, e.expires.get(), nil
 		}
 		if l.mayServe(e, in) {
 			patience, cancel := context.WithTimeout(ctx, l.terms.patience)
 			defer cancel()
-			if l.hurried(ctx, patience, l.begin([]cacheKey{k}, read, false)[0], e) {
-				return e.value, e.expires, nil
+			if l.hurried(ctx, patience, l.begin([]cacheKey{k}, read, anyAge)[0], e) {
+				return e.value, e.expires.get(), nil
 			}
 		}
 	}
-	v, expires, err := l.wait(ctx, l.begin([]cacheKey{k}, read, false)[0], in)
+	v, expires, err := l.wait(ctx, l.begin([]cacheKey{k}, read, anyAge)[0], in)
 	if in == create && errors.Is(err, errAbsent) {
-		return l.wait(ctx, l.begin([]cacheKey{k}, create, false)[0], in)
+		return l.wait(ctx, l.begin([]cacheKey{k}, create, anyAge)[0], in)
 	}
 	return v, expires, err
 }
@@ -115,7 +115,7 @@ func (l *loader[V]) loadAll(ctx context.Context, keys []cacheKey, in intent) ([]
 	defer cancel()
 	var absent []cacheKey
 	var absentPlaces []int
-	for n, r := range l.begin(missing, read, false) {
+	for n, r := range l.begin(missing, read, anyAge) {
 		i := places[n]
 		if old[i] != nil && l.hurried(ctx, patience, r, old[i]) {
 			values[i] = old[i].value
@@ -127,7 +127,7 @@ func (l *loader[V]) loadAll(ctx context.Context, keys []cacheKey, in intent) ([]
 		}
 	}
 	if len(absent) > 0 {
-		for n, r := range l.begin(absent, create, false) {
+		for n, r := range l.begin(absent, create, anyAge) {
 			i := absentPlaces[n]
 			values[i], _, errs[i] = l.wait(ctx, r, in)
 		}
@@ -138,12 +138,12 @@ func (l *loader[V]) loadAll(ctx context.Context, keys []cacheKey, in intent) ([]
 // holds reports whether the value of e may be used without asking first, and has it
 // refreshed where that is due.
 func (l *loader[V]) holds(e *entry[V], in intent) bool {
-	now, retry := l.clock.exact(), time.Duration(e.retry.Load())
+	now, retry := l.clock.exact(), e.retry.get()
 	// While the load fails, the value serves through its grace.
-	if now >= e.expires && (retry == 0 || !l.mayServe(e, in)) {
+	if now >= e.expires.get() && (retry == 0 || !l.mayServe(e, in)) {
 		return false
 	}
-	if now >= e.due && now >= retry {
+	if now >= e.due.get() && now >= retry {
 		l.refresh(e)
 	}
 	e.touch()
@@ -152,7 +152,7 @@ func (l *loader[V]) holds(e *entry[V], in intent) bool {
 
 // mayServe reports whether the grace of e is not over.
 func (l *loader[V]) mayServe(e *entry[V], in intent) bool {
-	return l.clock.exact() < e.expires+l.terms.grace(in)
+	return l.clock.exact() < e.expires.get()+l.terms.grace(in)
 }
 
 // hurried reports whether the value of e, whose life is over, serves on: its load r
@@ -172,7 +172,7 @@ func (l *loader[V]) hurried(ctx, patience context.Context, r *result[V], e *entr
 
 // failed has e tried again later.
 func (l *loader[V]) failed(e *entry[V]) {
-	e.retry.Store(int64(l.clock.exact() + l.terms.retry))
+	e.retry.set(l.clock.exact() + l.terms.retry)
 }
 
 // wait returns what comes of r.
@@ -191,9 +191,13 @@ func (l *loader[V]) wait(ctx context.Context, r *result[V], in intent) (*V, time
 	return r.value, r.expires, nil
 }
 
+// anyAge is what begin takes where it does not matter how old a value is.
+const anyAge = -1
+
 // begin returns the loads in flight of keys, which must differ, and starts those
-// that are not; what is in the cache by now needs none, unless it is a reload.
-func (l *loader[V]) begin(keys []cacheKey, in intent, reload bool) []*result[V] {
+// that are not. What is in the cache by now needs none, if its life is not over or,
+// for a reload, if it began to load at since or later.
+func (l *loader[V]) begin(keys []cacheKey, in intent, since time.Duration) []*result[V] {
 	all := make([]*result[V], len(keys))
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -203,12 +207,12 @@ func (l *loader[V]) begin(keys []cacheKey, in intent, reload bool) []*result[V] 
 			all[i] = r
 			continue
 		}
-		r := &result[V]{flight: flight{k, in}, done: make(chan struct{}), reload: reload}
+		r := &result[V]{flight: flight{k, in}, done: make(chan struct{}), reload: since != anyAge}
 		all[i] = r
 		// A load that ended between the caller's look and this lock has filled the
 		// cache already: it does so before it leaves the table.
-		if e := l.lookup(k); e != nil && !reload && l.clock.exact() < e.expires {
-			r.value, r.expires = e.value, e.expires
+		if e := l.lookup(k); e != nil && (since == anyAge && l.clock.exact() < e.expires.get() || since != anyAge && e.began.get() >= since) {
+			r.value, r.expires, r.began = e.value, e.expires.get(), e.began.get()
 			close(r.done)
 			continue
 		}
@@ -272,104 +276,20 @@ func (l *loader[V]) settle(r *result[V], o outcome[V]) {
 
 // keep puts a loaded value into the cache. The mutex is held.
 func (l *loader[V]) keep(r *result[V]) {
-	e := &entry[V]{key: r.cacheKey, value: r.value, began: r.began, expires: r.expires, reloaded: r.reload}
+	e := l.lookup(r.cacheKey)
+	again := e != nil && e.value == r.value // it was found unchanged
+	if again {
+		e.live(r.began, r.expires)
+	} else {
+		e = newEntry(r.cacheKey, r.value, r.began, r.expires)
+	}
+	e.renewed.Store(r.reload)
 	if now := l.clock.exact(); now >= r.expires {
 		// It hangs on something that is served from its own grace.
-		e.retry.Store(int64(now + l.terms.retry))
+		e.retry.set(now + l.terms.retry)
 	}
-	l.put(e)
-}
-
-// refresh has e loaded anew in the background.
-func (l *loader[V]) refresh(e *entry[V]) {
-	if e.queued.Swap(true) {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.due = append(l.due, e)
-	if l.refreshers < maxRefreshers && l.tasks.startUnlimited(l.work) {
-		l.refreshers++
-	}
-}
-
-// Entries that become due while all refreshers are busy are loaded together.
-const (
-	maxRefreshers   = 4
-	maxRefreshBatch = 500
-)
-
-// work loads what is due until nothing is.
-func (l *loader[V]) work(ctx context.Context) {
-	for {
-		mine, more := l.take()
-		if !more {
-			return
-		}
-		if len(mine) > 0 {
-			limited, cancel := context.WithTimeout(ctx, l.tasks.limit)
-			l.run(limited, mine)
-			cancel()
-		}
-	}
-}
-
-// take returns the loads of entries that are due; more is false where a refresher
-// has nothing to do any more.
-func (l *loader[V]) take() (mine []*result[V], more bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.due) == 0 || l.tasks.base.Err() != nil {
-		l.refreshers--
-		return nil, false
-	}
-	n := min(len(l.due), maxRefreshBatch)
-	for _, e := range l.due[:n] {
-		f := flight{e.key, read}
-		if l.running[f] == nil && l.lookup(e.key) == e {
-			r := &result[V]{flight: f, done: make(chan struct{})}
-			l.running[f] = r
-			mine = append(mine, r)
-		}
-	}
-	l.due = append([]*entry[V](nil), l.due[n:]...)
-	return mine, true
-}
-
-// reload returns a value of k of which has is true, or else one whose load began
-// after the call: then nothing newer could be had.
-func (l *loader[V]) reload(ctx context.Context, k cacheKey, has func(*V) bool) (*V, time.Duration, error) {
-	return l.reloadSince(ctx, k, l.clock.exact(), has)
-}
-
-// reloadSince is reload where a load that began after asked is new enough.
-func (l *loader[V]) reloadSince(ctx context.Context, k cacheKey, asked time.Duration, has func(*V) bool) (*V, time.Duration, error) {
-	for {
-		if e := l.lookup(k); e != nil {
-			if has(e.value) || e.began >= asked {
-				return e.value, e.expires, nil
-			}
-			if wait := e.began + reloadEvery - l.clock.exact(); e.reloaded && wait > 0 {
-				if err := pause(ctx, wait); err != nil {
-					return nil, 0, err
-				}
-				continue
-			}
-		}
-		wait, ok := l.reloads.take(l.clock.exact(), reloadPatience)
-		if !ok {
-			return nil, 0, errFlood
-		}
-		if err := pause(ctx, wait); err != nil {
-			return nil, 0, err
-		}
-		// The load may be one that others began before this call, and is then not
-		// the last word.
-		r := l.begin([]cacheKey{k}, read, true)[0]
-		v, expires, err := l.wait(ctx, r, read)
-		if err != nil || r.began >= asked || has(v) {
-			return v, expires, err
-		}
+	if !again {
+		l.put(e)
 	}
 }
 

@@ -126,7 +126,7 @@ func TestKeystoreErrorsAreNotRemembered(t *testing.T) {
 func TestKeysInUseAreRefreshedInTheBackground(t *testing.T) {
 	w := newWorld(t)
 	w.config.CacheLife = 100 * time.Second
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", benchAt)
 		gets := w.store.gets.Load()
@@ -165,7 +165,7 @@ func TestKeysInUseAreRefreshedInTheBackground(t *testing.T) {
 func TestRefreshesAreReadTogether(t *testing.T) {
 	w := newWorld(t)
 	const subjects = 2000
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertexts := sealed(t, c, items(subjects))
 		time.Sleep(280 * time.Second)
@@ -194,7 +194,7 @@ func TestRefreshesAreReadTogether(t *testing.T) {
 func TestIdleKeysExpire(t *testing.T) {
 	w := newWorld(t)
 	w.config.CacheLife = time.Minute
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		ciphertext := encrypt(t, c, "x", benchAt)
 		gets := w.store.gets.Load()
@@ -208,7 +208,7 @@ func TestIdleKeysExpire(t *testing.T) {
 func TestFirstCallersCancellationFailsNobodyElse(t *testing.T) {
 	w := newWorld(t)
 	ciphertext := encrypt(t, w.client(t), "x", benchAt)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		release := make(chan struct{})
 		block := func(ctx context.Context) error {
@@ -252,7 +252,7 @@ func TestLoadTimeout(t *testing.T) {
 	w := newWorld(t)
 	w.config.LoadTimeout = 10 * time.Second
 	ciphertext := encrypt(t, w.client(t), "x", benchAt)
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		c := w.client(t)
 		hang := func(ctx context.Context) error {
 			<-ctx.Done()

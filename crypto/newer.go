@@ -11,16 +11,19 @@ import (
 // newer returns r, or what stands in its place by now if ciphertext names a key that
 // r has never heard of: another process may have rotated the keyring and encrypted
 // under its newest key while this one holds the former state in memory. What was read
-// since asked is new enough.
+// since asked is new enough, and so is what was lately read for the same key in vain.
 func (c *Client) newer(ctx context.Context, at *Context, r *keyring, ciphertext []byte, asked time.Duration) (*keyring, error) {
 	if len(ciphertext) < prefixSize+ivSize+tagSize || ciphertext[0] != prefixStart {
 		return r, nil
 	}
 	id := binary.BigEndian.Uint32(ciphertext[1:prefixSize])
-	if r.knows(id) {
+	if r.knows(id) || r.absent.has(id, asked) {
 		return r, nil
 	}
 	r, _, err := c.rings.reloadSince(ctx, cacheKey{at.Tenant, at.Subject}, asked, func(r *keyring) bool { return r.knows(id) })
+	if err == nil && !r.knows(id) {
+		r.absent.add(id, asked)
+	}
 	return r, err
 }
 

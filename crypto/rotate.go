@@ -150,7 +150,11 @@ func (c *Client) replace(ctx context.Context, k *stored, h *keyset.Handle) error
 			return err
 		}
 	}
-	if err := c.store.Update(ctx, next); err != nil {
+	err = c.store.Update(ctx, next)
+	if errors.Is(err, keystore.ErrErased) {
+		return ErrErased // since it was read
+	}
+	if err != nil {
 		return fmt.Errorf("crypto: changing keyring %s: %w", k.rec.ID, err)
 	}
 	return nil

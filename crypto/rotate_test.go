@@ -1,9 +1,12 @@
 package crypto_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/fips140"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/privet-dev/privet/crypto"
 	"github.com/privet-dev/privet/crypto/keystore"
+	"github.com/privet-dev/privet/event"
 	"github.com/privet-dev/privet/internal/fault"
 )
 
@@ -45,6 +49,30 @@ func TestRotateKeepsOldCiphertexts(t *testing.T) {
 		readable(t, c, values)
 		readable(t, w.client(t), values)
 	})
+}
+
+// What goes for values goes for streams: their keys are wrapped by the same keyring.
+func TestStreamsOfARotatedKeyAreReadByOtherProcesses(t *testing.T) {
+	if fips140.Enforced() {
+		t.Skip("Tink's streams are not approved")
+	}
+	w := newWorld(t)
+	a, b := w.client(t), w.client(t)
+	at := crypto.Context{Tenant: "acme", Field: "backup"}
+	requireOpens(t, b, "x", encrypt(t, a, "x", at), at) // b holds the keyring
+	_, err := a.Rotate(t.Context(), crypto.Scope{Tenant: "acme"})
+	require.NoError(t, err)
+	var sealed bytes.Buffer
+	stream, err := a.NewEncryptWriter(t.Context(), &sealed, at)
+	require.NoError(t, err)
+	_, err = stream.Write([]byte("dump"))
+	require.NoError(t, err)
+	require.NoError(t, stream.Close())
+	r, err := b.NewDecryptReader(t.Context(), &sealed, at)
+	require.NoError(t, err)
+	got, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.Equal(t, "dump", string(got))
 }
 
 // A process that holds the keyring as it was opens what one that rotated it writes.
@@ -119,6 +147,26 @@ func TestRotateLeavesTheErasedErased(t *testing.T) {
 	require.ErrorIs(t, err, crypto.ErrErased)
 	require.Equal(t, keystore.Erased, w.get(t, id).State)
 }
+
+// An erasure that comes between the reading and the change of a keyring wins.
+func TestAnErasureDuringARotationWins(t *testing.T) {
+	w := newWorld(t)
+	seal(t, w.client(t), "acme")
+	id, err := crypto.SubjectID(t.Context(), w.client(t), "acme", "1")
+	require.NoError(t, err)
+	w.config.Recorder = recorderFunc(func(context.Context, event.Event) error {
+		rec := w.get(t, id)
+		rec.State, rec.Wrapped = keystore.Erased, nil
+		return w.store.Update(t.Context(), rec)
+	})
+	_, err = w.client(t).Rotate(t.Context(), crypto.Scope{Tenant: "acme", Subject: "1"})
+	require.ErrorIs(t, err, crypto.ErrErased)
+	require.Equal(t, keystore.Erased, w.get(t, id).State)
+}
+
+type recorderFunc func(context.Context, event.Event) error
+
+func (f recorderFunc) Record(ctx context.Context, e event.Event) error { return f(ctx, e) }
 
 func TestRotationsAtOnceAddOneKey(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, w *world) {

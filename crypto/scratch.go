@@ -41,7 +41,7 @@ func (c *Client) warm(w *scratch, at *Context) *keyring {
 		w.ad = binary.BigEndian.AppendUint32(w.ad[:w.prefix], uint32(len(at.Field)))
 		w.ad = append(w.ad, at.Field...)
 	}
-	if c.clock.coarse() >= e.due {
+	if c.clock.coarse() >= e.due.get() {
 		return nil
 	}
 	e.touch()

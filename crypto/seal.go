@@ -31,7 +31,7 @@ func (c *Client) AppendEncrypt(ctx context.Context, dst, plaintext []byte, at Co
 		}
 		w.cold(&at)
 	}
-	out, err := r.primary.sealWith(w, dst, plaintext)
+	out, err := r.own.sealWith(w, dst, plaintext)
 	c.scratches.Put(w)
 	return out, err
 }

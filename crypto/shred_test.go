@@ -476,3 +476,26 @@ func TestFirstErasureOfATenant(t *testing.T) {
 		}
 	}
 }
+
+// A keystore may have carried out entries of a ledger that is gone, and hold fewer
+// tombstones than that had. Replay makes the two fit, at the number of the new one.
+func TestReplayTakesANumberBackThatTheLedgerDoesNotReach(t *testing.T) {
+	w := newWorld(t)
+	w.config.Ledger = memledger.New()
+	c := w.client(t)
+	values := seal(t, c, "acme")
+	_, err := c.Shred(t.Context(), "acme", "gone", crypto.ShredOptions{})
+	require.NoError(t, err)
+	names := w.get(t, keystore.ID{Tenant: "acme", Purpose: "domain/privet/subjects"})
+	names.Ledger = 7
+	require.NoError(t, w.store.Update(t.Context(), names))
+	c = w.client(t)
+	_, err = c.Decrypt(t.Context(), values[1].ciphertext, values[1].at)
+	require.ErrorIs(t, err, crypto.ErrLedger)
+	_, err = c.Replay(t.Context())
+	require.NoError(t, err)
+	readable(t, c, values)
+	state, err := c.LedgerState(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Equal(t, crypto.LedgerState{Tenant: "acme", Entries: 1, CarriedOut: 1}, state)
+}

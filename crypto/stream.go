@@ -71,7 +71,7 @@ func (c *Client) NewDecryptReader(ctx context.Context, r io.Reader, at Context) 
 			Err:  ErrDecrypt,
 		}
 	}
-	ring, err := c.readRing(ctx, &at)
+	ring, err := c.readRingFor(ctx, &at, h.Wrapped)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,8 @@ type kek struct {
 	mark    [markSize]byte
 	bit     uint8
 	trouble atomic.Pointer[error] // nil where it answered
+	// refusals counts how often it said no.
+	refusals atomic.Int64
 }
 
 // A use is what keys are held for: to encrypt or to decrypt.

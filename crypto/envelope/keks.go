@@ -205,6 +205,7 @@ func (c *Client) call(ctx context.Context, k *kek, ask func() ([]byte, error)) (
 		return out, err
 	case errors.Is(err, kms.ErrDenied):
 		gone := func(d *dataKey) bool { return d.keks&k.bit != 0 }
+		k.refusals.Add(1) // before: what is put after the drop finds it
 		c.writing.keys.drop(gone)
 		c.reading.keys.drop(gone)
 	case !errors.Is(err, kms.ErrUnavailable):

@@ -115,11 +115,13 @@ func (c *Client) fetch(ctx context.Context, u *use, tenant string, header []byte
 	if old != nil && c.now() < old.refresh && !old.low() {
 		return old, nil // another was faster
 	}
+	before := c.refusals()
 	k, err := u.fetch(ctx, tenant, header)
 	switch {
 	case err == nil:
 		k.lease(c.now(), u.life, u.grace)
 		u.keys.put(tenant, header, k)
+		c.dropRefused(before)
 		c.sweep()
 		return k, nil
 	case c.base.Err() != nil:
@@ -130,6 +132,31 @@ func (c *Client) fetch(ctx context.Context, u *use, tenant string, header []byte
 		c.cfg.Report(fmt.Errorf("envelope: a data key could not be renewed: %w", err))
 	}
 	return nil, err
+}
+
+// refusals returns how often each KEK has said no.
+func (c *Client) refusals() (n [MaxKEKs]int64) {
+	for i := range c.keks {
+		n[i] = c.keks[i].refusals.Load()
+	}
+	return n
+}
+
+// dropRefused drops the keys of KEKs that have said no since: one that was on its way
+// then was put behind the drop, and would be used for all of its life.
+func (c *Client) dropRefused(before [MaxKEKs]int64) {
+	var bits uint8
+	for i := range c.keks {
+		if k := &c.keks[i]; k.refusals.Load() != before[i] {
+			bits |= k.bit
+		}
+	}
+	if bits == 0 {
+		return
+	}
+	gone := func(d *dataKey) bool { return d.keks&bits != 0 }
+	c.writing.keys.drop(gone)
+	c.reading.keys.drop(gone)
 }
 
 // sweep takes dead keys out of memory, once a minute at most.

@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -142,6 +143,37 @@ func TestDeniedFailsClosedAtOnce(t *testing.T) {
 		requireOpens(t, c, "x", ciphertext, at)
 		requireOpens(t, c, "y", other, umbrella)
 		seal(t, c, "x", at)
+	})
+}
+
+// A key that was on its way when the KEK said no to another is not kept.
+func TestDeniedReachesKeysOnTheirWay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := newKEK("mem:1")
+		one, two := seal(t, with(t, k), "x", at), seal(t, with(t, k), "y", at)
+		c := with(t, k)
+		answer := make(chan struct{})
+		first := true
+		k.hook.Store(new(func(context.Context) error {
+			if first {
+				first = false
+				<-answer // the key service had said yes before it was disabled
+				return nil
+			}
+			return fmt.Errorf("injected: %w", kms.ErrDenied)
+		}))
+		done := make(chan error)
+		go func() {
+			_, err := c.Decrypt(t.Context(), one, at)
+			done <- err
+		}()
+		synctest.Wait()
+		_, err := c.Decrypt(t.Context(), two, at)
+		require.ErrorIs(t, err, kms.ErrDenied)
+		close(answer)
+		require.NoError(t, <-done, "it was asked before")
+		_, err = c.Decrypt(t.Context(), one, at)
+		require.ErrorIs(t, err, kms.ErrDenied)
 	})
 }
 

@@ -53,7 +53,10 @@ type Config struct {
 	// Tenant is whose rows all are; or TenantColumn names a column that says so.
 	Tenant, TenantColumn string
 	// SubjectColumn names the column with the subject's id; "" encrypts under the
-	// tenant's value keyring, which no erasure reaches.
+	// tenant's value keyring, which no erasure reaches. Ids are their column's text in
+	// PostgreSQL, and bytea in hexadecimal, as [crypto.Client.Seal] writes it too. What
+	// the application puts into crypto.Context must be the same: it alone opens the
+	// values, and Clear cannot know.
 	SubjectColumn string
 
 	// DryRun counts what would be done and changes no row. Fill then touches no keys,

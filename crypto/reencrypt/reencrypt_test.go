@@ -393,6 +393,22 @@ func TestQuotedNamesTextColumnsAndALeastPrivilegedRole(t *testing.T) {
 	require.Equal(t, 25, text)
 }
 
+// A struct whose subject is bytes opens what was filled from a bytea column.
+func TestSubjectsOfBytesAreThoseOfStructs(t *testing.T) {
+	w := newWorld(t, 1)
+	w.exec(t, `ALTER TABLE c ADD key bytea; UPDATE c SET key = '\xfe01'`)
+	w.cfg.SubjectColumn = "key"
+	w.run(t, reencrypt.Fill)
+	var row struct {
+		Org   string `classify:"internal,tenant"`
+		Key   []byte `classify:"internal,subject"`
+		Email []byte `classify:"confidential,encrypt=customer.email"`
+	}
+	require.NoError(t, w.conn.QueryRow(t.Context(), `SELECT org, key, email_enc FROM c`).Scan(&row.Org, &row.Key, &row.Email))
+	require.NoError(t, w.c.Open(t.Context(), &row, crypto.Context{}))
+	require.Equal(t, "User1@Example.com", string(row.Email))
+}
+
 // A tenant or subject column that is not the right one is met before a value is lost.
 func TestWrongContextColumns(t *testing.T) {
 	w := newWorld(t, 6)

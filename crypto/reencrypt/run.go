@@ -2,6 +2,7 @@ package reencrypt
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
@@ -171,10 +172,10 @@ func (r *run) page(ctx context.Context, rows []walk.Row, last bool) (walk.Step, 
 func (p *page) context(i int) bool {
 	at := crypto.Context{Tenant: p.Tenant, Field: p.Field}
 	if p.TenantColumn != "" {
-		at.Tenant = string(p.rows[i].Values[tenantAt])
+		at.Tenant = p.identifier(i, tenantAt)
 	}
 	if p.SubjectColumn != "" {
-		if at.Subject = string(p.rows[i].Values[subjectAt]); at.Subject == "" {
+		if at.Subject = p.identifier(i, subjectAt); at.Subject == "" {
 			return false
 		}
 	}
@@ -184,6 +185,16 @@ func (p *page) context(i int) bool {
 	}
 	p.tenants[at.Tenant] = struct{}{}
 	return true
+}
+
+// identifier returns the name that a column gives to a row's tenant or subject, as
+// crypto.Client.Seal takes it from a struct.
+func (p *page) identifier(i, at int) string {
+	v := p.rows[i].Values[at]
+	if p.raw(at) {
+		return hex.EncodeToString(v)
+	}
+	return string(v)
 }
 
 // leave counts a row that stays as it is.
