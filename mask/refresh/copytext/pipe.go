@@ -50,7 +50,6 @@ func Pipe(ctx context.Context, src *pgconn.PgConn, copyOut string, dst *pgconn.P
 	dstCtx, cancelDst := context.WithCancel(ctx)
 	defer cancelDst()
 	defer context.AfterFunc(ctx, b.stop)()
-	defer b.stop() // also where a masker panics
 
 	var causes blame
 	var dstTag pgconn.CommandTag
@@ -66,6 +65,12 @@ func Pipe(ctx context.Context, src *pgconn.PgConn, copyOut string, dst *pgconn.P
 			cancelSrc()
 		}
 		b.quiet()
+	}()
+	// Where a masker panics, the target has let go before the panic goes on.
+	defer func() {
+		b.stop()
+		defer time.AfterFunc(stopGrace, cancelDst).Stop()
+		<-dstDone
 	}()
 
 	srcTag, srcErr := src.CopyTo(srcCtx, w, copyOut)
