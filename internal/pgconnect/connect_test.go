@@ -218,3 +218,20 @@ func rewritePID(client io.Writer, server io.Reader) {
 		}
 	}
 }
+
+// What a function raises may quote a row under any SQLSTATE.
+func TestWhatFunctionsRaiseIsNotRepeated(t *testing.T) {
+	conn := pgtest.Connect(t, pgtest.Database(t))
+	for _, raise := range []string{
+		`RAISE 'jane@acme.example'`,
+		`RAISE 'jane@acme.example' USING ERRCODE = 'check_violation'`,
+	} {
+		_, err := conn.Exec(t.Context(), "DO $$ BEGIN "+raise+"; END $$")
+		require.ErrorContains(t, err, "jane@acme.example", "the server's own text")
+		require.NotContains(t, pgconnect.SafeText(err), "jane")
+		require.NotContains(t, pgconnect.Redacted(err).Error(), "jane")
+		require.Contains(t, pgconnect.SafeText(err), "a function of the database raised an error (SQLSTATE ")
+	}
+	_, err := conn.Exec(t.Context(), "SELECT * FROM missing")
+	require.Equal(t, `relation "missing" does not exist (SQLSTATE 42P01)`, pgconnect.SafeText(err))
+}

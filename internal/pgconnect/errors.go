@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,9 +16,10 @@ import (
 const closeTimeout = 5 * time.Second
 
 // SafeText returns what a person may read of an error from PostgreSQL: its
-// message, without DETAIL and CONTEXT, which quote rows. Messages of class 22
-// (data exceptions) quote values themselves and are replaced by the SQLSTATE
-// and, where the server names them, table and column.
+// message, without DETAIL and CONTEXT, which quote rows. Messages that may quote
+// values themselves are replaced by the SQLSTATE and, where the server names
+// them, table and column: those of class 22 (data exceptions), and whatever a
+// function raises, which is of class P0 or has a context of its own.
 func SafeText(err error) string {
 	if r, ok := errors.AsType[*redacted](err); ok {
 		return r.text
@@ -30,8 +32,11 @@ func SafeText(err error) string {
 				where += "." + pe.ColumnName
 			}
 		}
-		if len(pe.Code) == 5 && pe.Code[:2] == "22" {
+		switch {
+		case strings.HasPrefix(pe.Code, "22"):
 			return fmt.Sprintf("a value does not fit its type%s (SQLSTATE %s)", where, pe.Code)
+		case strings.HasPrefix(pe.Code, "P0"), pe.Where != "" && !strings.HasPrefix(pe.Where, "COPY "):
+			return fmt.Sprintf("a function of the database raised an error%s (SQLSTATE %s)", where, pe.Code)
 		}
 		return fmt.Sprintf("%s (SQLSTATE %s)", pe.Message, pe.Code)
 	}
