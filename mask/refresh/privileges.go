@@ -178,17 +178,17 @@ func rank(o *object) int {
 
 func (d *dresser) object(ctx context.Context, o, was *object) error {
 	owner := d.dbOwner
-	var todo []string
+	var statements []string
 	if was != nil {
 		owner = was.owner
-		todo = grants(o, was)
+		statements = grants(o, was)
 	} else if o.owner != d.loader {
 		owner = o.owner // public, which belongs to the server
 	}
 	if owner != o.owner && !o.linked {
-		todo = append(todo, "ALTER "+o.kind+" "+o.ident+" OWNER TO "+quote(owner))
+		statements = append(statements, "ALTER "+o.kind+" "+o.ident+" OWNER TO "+quote(owner))
 	}
-	for _, sql := range todo {
+	for _, sql := range statements {
 		if err := d.try(ctx, o.key(), sql); err != nil {
 			return err
 		}
